@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The caller's side of a call: one word that says how far the call is, and the place for its
+//! answer.
+//!
+//! ```text
+//!            begin          accept          start_reply          answer
+//!   Free ----------> Pending ------> Serving <----------> Replying ------> Answered
+//!    ^                  |               |      reopen      | ^ |               |
+//!    +------------------+---------------+              ask | | | abort,        |
+//!    |                abort                                v | | when dying    |
+//!    |                                             Asking -+ | |               |
+//!    |                                                 grant   v               |
+//!    |                                                        Dead             |
+//!    +--------------------------------- collect -------------------------------+
+//! ```
+//!
+//! `begin`, `abort`, `grant` and `collect` belong to the caller, everything else to the server
+//! thread. In `Asking` the server waits for the caller to make room for a reply that does not fit
+//! its buffer. Both may act at any moment; each step is one compare-and-exchange, so exactly one of
+//! two that collide happens. A call is named by a [`Ticket`], of which every call of a slot has
+//! another one: a server that comes back to a caller that has gone on to its next call finds its
+//! ticket void, and disturbs nothing.
+
+use crate::platform::{Slot, Word};
+
+/// How far a call is. The value is the low part of the state word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+enum Phase {
+    Free = 0,
+    Pending = 1,
+    Serving = 2,
+    Replying = 3,
+    Answered = 4,
+    Dead = 5,
+    Asking = 6,
+}
+
+const PHASE_MASK: u64 = 7;
+const NEXT_TICKET: u64 = PHASE_MASK + 1;
+
+/// The name of one call of a [`CallSlot`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+impl Ticket {
+    fn at(self, phase: Phase) -> u64 {
+        self.0 | phase as u64
+    }
+}
+
+/// Why a caller gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A signal to be handled: if the server is in the middle of its reply, the caller waits for
+    /// the end of that (SI-6).
+    Interrupted,
+    /// The thread dies: it waits for nobody, and never makes another call.
+    Dying,
+}
+
+/// What came of giving up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aborted {
+    /// The server had not begun: its procedure will not run (SI-14).
+    BeforeStart,
+    /// The server goes on alone; its reply will be dropped (SI-10).
+    WhileServed,
+    /// The caller dies while the server is replying: nothing is cancelled, and the reply will be
+    /// dropped. A server that waits for room must be woken.
+    DuringReply,
+    /// Not yet: the server is replying.
+    Busy,
+    /// Too late: the answer is there, and counts (SI-5).
+    Answered,
+}
+
+/// The place of a thread for the call that it makes; at most one at a time.
+///
+/// # Invariants
+///
+/// The answer is the server's to write in `Replying`, and the caller's in `Answered` and `Free`.
+/// Nobody touches it in `Pending`, `Serving` and `Dead`.
+pub struct CallSlot<R> {
+    word: Word,
+    answer: Slot<Option<R>>,
+}
+
+impl<R> Default for CallSlot<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> CallSlot<R> {
+    /// A slot without a call.
+    pub fn new() -> Self {
+        Self {
+            word: Word::new(Phase::Free as u64),
+            answer: Slot::new(None),
+        }
+    }
+
+    fn step(&self, ticket: Ticket, from: Phase, to: Phase) -> bool {
+        self.word.replace(ticket.at(from), ticket.at(to)).is_ok()
+    }
+
+    /// Caller: a call begins. `None` if the slot has one already, or its thread is dying.
+    pub fn begin(&self) -> Option<Ticket> {
+        let now = self.word.load();
+        if now & PHASE_MASK != Phase::Free as u64 {
+            return None;
+        }
+        let ticket = Ticket(now.wrapping_add(NEXT_TICKET));
+        self.word
+            .replace(now, ticket.at(Phase::Pending))
+            .ok()
+            .map(|()| ticket)
+    }
+
+    /// Caller: is there anything for it to do? An answer, a question, or for one that wants to
+    /// leave ([`Aborted::Busy`]): the end of a reply that failed.
+    pub fn needs_caller(&self, ticket: Ticket, leaving: bool) -> bool {
+        self.is_answered(ticket) || self.is_asking(ticket) || (leaving && self.is_open(ticket))
+    }
+
+    /// Caller: the room that the server asked for is there, or is not to be had.
+    pub fn grant(&self, ticket: Ticket) {
+        self.step(ticket, Phase::Asking, Phase::Replying);
+    }
+
+    /// Caller: is the answer there?
+    pub fn is_answered(&self, ticket: Ticket) -> bool {
+        self.word.load() == ticket.at(Phase::Answered)
+    }
+
+    /// Caller: takes the answer and ends the call; `None` while there is none.
+    pub fn collect(&self, ticket: Ticket) -> Option<R> {
+        if !self.is_answered(ticket) {
+            return None;
+        }
+        // SAFETY: In `Answered` the answer is the caller's, which is us, and only we leave that
+        // phase.
+        let answer = unsafe { self.answer.with(Option::take) };
+        self.step(ticket, Phase::Answered, Phase::Free);
+        answer
+    }
+
+    /// Caller: gives the call up, if it still can.
+    pub fn abort(&self, ticket: Ticket, reason: Reason) -> Aborted {
+        loop {
+            let now = self.word.load();
+            let (next, outcome) = if now == ticket.at(Phase::Pending) {
+                (Phase::Free, Aborted::BeforeStart)
+            } else if now == ticket.at(Phase::Serving) {
+                (Phase::Free, Aborted::WhileServed)
+            } else if now == ticket.at(Phase::Replying) || now == ticket.at(Phase::Asking) {
+                if reason == Reason::Interrupted {
+                    return Aborted::Busy;
+                }
+                (Phase::Dead, Aborted::DuringReply)
+            } else {
+                return Aborted::Answered;
+            };
+            if self.word.replace(now, ticket.at(next)).is_ok() {
+                return outcome;
+            }
+        }
+    }
+
+    /// Server: starts to serve. `false` if the caller has left: do not run the procedure (SI-14).
+    pub fn accept(&self, ticket: Ticket) -> bool {
+        self.step(ticket, Phase::Pending, Phase::Serving)
+    }
+
+    /// Server: does the caller still wait?
+    pub fn is_open(&self, ticket: Ticket) -> bool {
+        self.word.load() == ticket.at(Phase::Serving)
+    }
+
+    /// Server: starts to reply; the caller stays until [`Self::reopen`] or [`Self::answer`].
+    /// `false` if it has left.
+    pub fn start_reply(&self, ticket: Ticket) -> bool {
+        self.step(ticket, Phase::Serving, Phase::Replying)
+    }
+
+    /// Server, while it replies: asks the caller for room. `false` if the caller has died.
+    pub fn ask(&self, ticket: Ticket) -> bool {
+        self.step(ticket, Phase::Replying, Phase::Asking)
+    }
+
+    /// Both: has the server asked, and the caller not granted?
+    pub fn is_asking(&self, ticket: Ticket) -> bool {
+        self.word.load() == ticket.at(Phase::Asking)
+    }
+
+    /// Server: the reply failed on the server's side; the call goes on (RE-6). A caller that died
+    /// meanwhile is not missed before the next [`Self::start_reply`].
+    pub fn reopen(&self, ticket: Ticket) {
+        // Whether the caller grants between the two does not matter.
+        if !self.step(ticket, Phase::Asking, Phase::Serving) {
+            self.step(ticket, Phase::Replying, Phase::Serving);
+        }
+    }
+
+    /// Server: ends a call for which [`Self::start_reply`] said yes. Gives the answer back if the
+    /// caller died, or if the call has ended otherwise.
+    pub fn answer(&self, ticket: Ticket, answer: R) -> Result<(), R> {
+        // What the caller has yet to collect, of this call or the next, is not to be overwritten.
+        if self.word.load() != ticket.at(Phase::Replying) {
+            return Err(answer);
+        }
+        // SAFETY: `start_reply` made us the server of a call in `Replying`, in which the answer is
+        // ours. A caller that dies meanwhile goes to `Dead` and leaves the answer alone.
+        unsafe { self.answer.with(|place| *place = Some(answer)) };
+        if self.step(ticket, Phase::Replying, Phase::Answered) {
+            return Ok(());
+        }
+        // SAFETY: The call is `Dead`; nobody but us knows of the answer.
+        match unsafe { self.answer.with(Option::take) } {
+            Some(answer) => Err(answer),
+            // We have just put it there; but a kernel path asserts nothing.
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Doors: where the rest of the kernel tells the subsystem about the end of
+ * threads and processes and about signal handlers, and asks it about names.
+ *
+ * The former is one test of two pointers for whoever never used a door, and is
+ * implemented in ipc/doors/exit.rs.
+ */
+#ifndef _LINUX_DOORS_H
+#define _LINUX_DOORS_H
+
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
+#ifdef CONFIG_DOORS
+
+struct super_block;
+
+/* Is this the file system of attached names? In ipc/doors/namefs.rs. */
+bool doors_is_name(const struct super_block *sb);
+
+/* For the inline functions below only. */
+void __doors_exit_thread(void);
+void __doors_exit_process(void);
+void __doors_revoke_all(void);
+void __doors_signal_delivered(void);
+
+/* Has the current thread or its process ever used a door? */
+static inline bool doors_used(void)
+{
+	return unlikely(current->doors || current->signal->doors);
+}
+
+/* The current thread starts to exit; its process may live on. */
+static inline void doors_exit_thread(void)
+{
+	if (doors_used())
+		__doors_exit_thread();
+}
+
+/* The last thread of the process exits, or exec has made it a new program. */
+static inline void doors_exit_process(void)
+{
+	if (doors_used())
+		__doors_exit_process();
+}
+
+/* The process is about to die, its core may be dumped first. */
+static inline void doors_revoke_all(void)
+{
+	if (doors_used())
+		__doors_revoke_all();
+}
+
+/* A handler is about to run: a call that the thread was stopped in is over. */
+static inline void doors_signal_delivered(void)
+{
+	if (unlikely(current->doors))
+		__doors_signal_delivered();
+}
+
+#else /* !CONFIG_DOORS */
+
+static inline bool doors_is_name(const struct super_block *sb) { return false; }
+static inline void doors_exit_thread(void) { }
+static inline void doors_exit_process(void) { }
+static inline void doors_revoke_all(void) { }
+static inline void doors_signal_delivered(void) { }
+
+#endif /* CONFIG_DOORS */
+
+#endif /* _LINUX_DOORS_H */

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Unreferenced notifications.
+
+use crate::story::{data, passing, Story, ASK};
+use doors_reference::{Action, DoorId, Operation, Outcome, Reply, Slot, ThreadId};
+use doors_uapi::abi::{DOOR_IS_UNREF, DOOR_LOCAL, DOOR_PRIVATE, DOOR_UNREF, DOOR_UNREF_MULTI};
+use doors_uapi::Errno;
+
+/// Thread 1 delivers, thread 2 serves.
+fn setting(doors: &[u32]) -> Story {
+    let mut story = Story::with(4, doors);
+    story.act(1, Action::AwaitUnreferenced);
+    story.park(2);
+    story
+}
+
+fn duplicate_and_close(story: &mut Story, slot: usize, copy: usize) {
+    story.act(0, Action::Duplicate(Slot(slot)));
+    story.act(0, Action::Close(Slot(copy)));
+}
+
+/// UN-1, UN-4, UN-8, UN-12, TP-12: once, from two to one.
+#[test]
+fn once() {
+    let mut story = setting(&[DOOR_UNREF]);
+    duplicate_and_close(&mut story, 0, 1);
+    let invocation = story.invocation(2);
+    assert_eq!((invocation.message, invocation.door), (None, DoorId(0)));
+    assert_eq!(story.attributes(0, 0), DOOR_LOCAL | DOOR_IS_UNREF);
+    story.act(2, Action::Credentials);
+    assert_eq!(story.told(2), Some(Outcome::Caller(None)));
+    story.give(2, data(1));
+    assert_eq!(story.error(2), Errno::E2BIG);
+    story.park(2);
+    duplicate_and_close(&mut story, 0, 1);
+    assert_eq!(story.noticed(), [0]);
+    story.act(0, Action::AwaitUnreferenced);
+    assert_eq!(story.error(0), Errno::EALREADY);
+}
+
+/// UN-2, UN-3, UN-5, UN-8: each time, whoever closes, but not from one to none.
+#[test]
+fn every_time() {
+    let mut story = setting(&[DOOR_UNREF_MULTI]);
+    story.act(0, Action::Fork);
+    story.kill(1);
+    assert_eq!(story.invocation(2).message, None);
+    story.park(2);
+    story.act(0, Action::Fork);
+    story.act(0, Action::Close(Slot(0)));
+    assert_eq!(story.invocation(2).message, None);
+    story.park(2);
+    story.act(5, Action::Close(Slot(0)));
+    assert_eq!(story.noticed(), [5]);
+}
+
+/// UN-14, UN-15: when the last call ends, and not if there is a new reference by then.
+#[test]
+fn not_during_a_call() {
+    let mut story = setting(&[DOOR_UNREF_MULTI]);
+    for new in [false, true] {
+        story.act(0, Action::Duplicate(Slot(0)));
+        story.call(3, 0, ASK);
+        story.act(0, Action::Close(Slot(1)));
+        assert_eq!(story.noticed(), [0]);
+        if new {
+            story.act(0, Action::Duplicate(Slot(0)));
+        }
+        story.park(2);
+        assert_eq!(story.result(3).size, 0);
+        assert_eq!(story.told(2).is_some(), !new);
+        if !new {
+            story.park(2);
+        }
+    }
+}
+
+/// UN-9: one at a time, the last one first; UN-11: not of a revoked door.
+#[test]
+fn one_at_a_time() {
+    let all = [
+        DOOR_UNREF | DOOR_PRIVATE,
+        DOOR_UNREF,
+        DOOR_UNREF,
+        DOOR_UNREF,
+    ];
+    let mut story = setting(&all);
+    for slot in 0..4 {
+        duplicate_and_close(&mut story, slot, 4);
+        assert_eq!(story.noticed(), [0], "nobody serves the private door");
+    }
+    story.act(0, Action::Revoke(Slot(2)));
+    story.act(3, Action::Bind(Slot(0)));
+    story.park(3);
+    assert_eq!(story.invocation(3).door, DoorId(0));
+    story.park(3);
+    assert_eq!(story.invocation(2).door, DoorId(3));
+    story.park(2);
+    assert_eq!(story.invocation(2).door, DoorId(1));
+    story.park(2);
+    assert!(story.noticed().is_empty());
+}
+
+/// UN-9: doors that become unreferenced at once may be told of in any order.
+#[test]
+fn several_at_once() {
+    let mut story = setting(&[DOOR_UNREF, DOOR_UNREF]);
+    story.act(0, Action::Fork);
+    let kill = Operation::Kill(doors_reference::ProcessId(1));
+    let first = |next: &doors_reference::system::Next| {
+        let happening = next.happenings.get(&ThreadId(2))?;
+        match happening.outcome.as_ref()? {
+            Outcome::Invoked(invocation) => Some(invocation.door),
+            _ => None,
+        }
+    };
+    let mut all: Vec<_> = story.possible(kill).iter().map(first).collect();
+    all.sort_unstable();
+    assert_eq!(all, [Some(DoorId(0)), Some(DoorId(1))]);
+}
+
+/// RE-4, DE-16: what `door_return` releases counts as closed at once, although it does not come back.
+#[test]
+fn released_by_a_return() {
+    let mut story = setting(&[DOOR_UNREF_MULTI]);
+    story.act(0, Action::Duplicate(Slot(0)));
+    let pass = passing(1, true);
+    story.give(
+        0,
+        Reply {
+            pass,
+            ..Reply::EMPTY
+        },
+    );
+    assert_eq!(story.invocation(0).message, None);
+}
