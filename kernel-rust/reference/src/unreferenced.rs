@@ -63,7 +63,7 @@ impl Step<'_> {
     /// What has become unreferenced goes on top of what waits (UN-9). If that was several doors at once, nobody
     /// knows in which order.
     pub(crate) fn queue_notifications(&mut self) -> bool {
-        if self.unreferenced.is_empty() {
+        if self.unreferenced.is_empty() || self.others_are_faster() {
             return false;
         }
         let chosen = self.choices.one_of(self.unreferenced.len());
@@ -78,26 +78,33 @@ impl Step<'_> {
         true
     }
 
+    /// Callers that have found threads go on at the same time. What such a call gives up, or its own end, can leave
+    /// another door unreferenced, and nobody knows which of the notifications is on top then.
+    fn others_are_faster(&mut self) -> bool {
+        self.can_serve() && self.choices.perhaps()
+    }
+
     /// A thread that waits for notifications takes the next one.
     pub(crate) fn start_notification(&mut self) -> bool {
-        let processes = (0..self.system.processes.len()).map(ProcessId);
-        for process in processes {
-            let notifications = &mut self.process(process).notifications;
-            if notifications.thread.is_none() || notifications.current.is_some() {
-                continue;
-            }
-            let Some(door) = notifications.pending.pop() else {
-                continue;
-            };
-            // UN-11. That the last descriptor is closed by then does not matter.
-            if !self.door(door).revoked {
-                self.process(process).notifications.current = Some(door);
-                let pool = self.pool_of_door(door);
-                self.pool(pool).queue(Caller::Kernel(process), door);
-            }
-            return true;
+        let mut processes = (0..self.system.processes.len()).map(ProcessId);
+        let ready = |process: &ProcessId| {
+            let it = &self.system.processes[process.0].notifications;
+            it.thread.is_some() && it.current.is_none() && !it.pending.is_empty()
+        };
+        let Some(process) = processes.find(ready) else {
+            return false;
+        };
+        if self.others_are_faster() {
+            return false;
         }
-        false
+        let next = self.process(process).notifications.pending.pop();
+        // UN-11. That the last descriptor is closed by then does not matter.
+        if let Some(door) = next.filter(|door| !self.system.doors[door.0].revoked) {
+            self.process(process).notifications.current = Some(door);
+            let pool = self.pool_of_door(door);
+            self.pool(pool).queue(Caller::Kernel(process), door);
+        }
+        true
     }
 
     /// The procedure has returned from a notification, or it will never start.

@@ -2,9 +2,10 @@
 //! Unreferenced notifications.
 
 use crate::story::{data, passing, Story, ASK};
-use doors_reference::{Action, DoorId, Operation, Outcome, Reply, Slot, ThreadId};
+use doors_reference::{Action, DoorId, Operation, Outcome, Reply, Request, Slot, ThreadId};
 use doors_uapi::abi::{DOOR_IS_UNREF, DOOR_LOCAL, DOOR_PRIVATE, DOOR_UNREF, DOOR_UNREF_MULTI};
 use doors_uapi::Errno;
+use std::collections::BTreeSet;
 
 /// Thread 1 delivers, thread 2 serves.
 fn setting(doors: &[u32]) -> Story {
@@ -117,6 +118,83 @@ fn several_at_once() {
     let mut all: Vec<_> = story.possible(kill).iter().map(first).collect();
     all.sort_unstable();
     assert_eq!(all, [Some(DoorId(0)), Some(DoorId(1))]);
+}
+
+/// Thread 3 waits for a thread of the private door 1, to fail with EFAULT as soon as there is one.
+fn bound_to_fail(story: &mut Story) {
+    story.act(0, Action::Duplicate(Slot(1)));
+    let request = Request {
+        size: 1,
+        unreadable: true,
+        ..ASK
+    };
+    story.call(3, 1, request);
+    // UN-14: door 1 is unreferenced when that call has ended.
+    story.act(0, Action::Close(Slot(3)));
+}
+
+/// UN-9, UN-14: a server returns from a notification to a private pool, where a call waits whose end makes another
+/// door unreferenced. Either that, or what waits already, is next, and the other one after it.
+#[test]
+fn the_next_one_or_a_new_one() {
+    let mut story = setting(&[DOOR_UNREF, DOOR_UNREF | DOOR_PRIVATE, DOOR_UNREF]);
+    duplicate_and_close(&mut story, 2, 3);
+    assert_eq!(story.invocation(2).door, DoorId(2));
+    duplicate_and_close(&mut story, 0, 3);
+    bound_to_fail(&mut story);
+    story.act(2, Action::Bind(Slot(1)));
+
+    let nexts = story.possible(Operation::Do(ThreadId(2), Action::Return(Reply::EMPTY)));
+    let mut first = BTreeSet::new();
+    for next in nexts {
+        story.follow(next);
+        assert_eq!(story.error(3), Errno::EFAULT);
+        if story.told(2).is_some() {
+            assert_eq!(story.invocation(2).door, DoorId(1));
+            first.insert(DoorId(1));
+            story.park(2);
+            story.park(3);
+            assert_eq!(story.invocation(3).door, DoorId(0));
+        } else {
+            first.insert(DoorId(0));
+            story.park(3);
+            assert_eq!(story.invocation(3).door, DoorId(0));
+            story.park(3);
+            assert_eq!(story.invocation(2).door, DoorId(1));
+            story.park(2);
+        }
+        assert!(story.noticed().len() < 2);
+        let notifications = &story.system.processes[0].notifications;
+        assert!(notifications.pending.is_empty());
+    }
+    assert_eq!(first, BTreeSet::from([DoorId(0), DoorId(1)]));
+}
+
+/// UN-9, UN-14: two calls end at once, that of a client with its result, and that of one that could not be served.
+#[test]
+fn two_ends_of_calls() {
+    let mut story = setting(&[DOOR_UNREF, DOOR_UNREF | DOOR_PRIVATE, DOOR_UNREF]);
+    story.act(0, Action::Spawn);
+    story.act(0, Action::Spawn);
+    duplicate_and_close(&mut story, 2, 3);
+    assert_eq!(story.invocation(2).door, DoorId(2));
+    bound_to_fail(&mut story);
+    story.park(5);
+    story.act(0, Action::Duplicate(Slot(0)));
+    story.call(4, 0, ASK);
+    assert_eq!(story.invocation(5).door, DoorId(0));
+    story.act(0, Action::Close(Slot(3)));
+    story.act(5, Action::Bind(Slot(1)));
+
+    let nexts = story.possible(Operation::Do(ThreadId(5), Action::Return(Reply::EMPTY)));
+    let mut orders = BTreeSet::new();
+    for next in nexts {
+        story.follow(next);
+        assert_eq!(story.noticed(), [3, 4]);
+        orders.insert(story.system.processes[0].notifications.pending.clone());
+    }
+    let (zero, one) = (DoorId(0), DoorId(1));
+    assert_eq!(orders, BTreeSet::from([vec![zero, one], vec![one, zero]]));
 }
 
 /// RE-4, DE-16: what `door_return` releases counts as closed at once, although it does not come back.

@@ -62,7 +62,11 @@ impl Story {
     fn go(&mut self, operation: Operation) {
         let mut nexts = self.possible(operation);
         assert_eq!(nexts.len(), 1, "{operation} may go several ways");
-        let next = nexts.remove(0);
+        self.follow(nexts.remove(0));
+    }
+
+    /// It went this way.
+    pub(crate) fn follow(&mut self, next: Next) {
         self.system = next.system;
         self.happenings = next.happenings;
     }

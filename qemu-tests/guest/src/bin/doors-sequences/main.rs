@@ -2,9 +2,10 @@
 //! Random sequences of operations on doors, done by real processes with the real system calls and by the reference
 //! (`kernel-rust/reference`), and compared after every step: who is told what, and who sleeps in what.
 //!
-//! `main` makes sequences and tells what came of them; `replay` does one; `machine` has the real processes, of which
-//! each thread is a `worker` that does as it is told through its `seat`.
+//! `main` makes sequences and tells what came of them, or takes those of `known`; `replay` does one; `machine` has the
+//! real processes, of which each thread is a `worker` that does as it is told through its `seat`.
 
+mod known;
 mod leaks;
 mod look;
 mod machine;
@@ -19,6 +20,7 @@ mod worker;
 use doors_reference::names::SLOTS;
 use doors_reference::sequences::{sequences, shortest};
 use doors_reference::{DoorId, Operation, Slot};
+use known::KNOWN;
 use leaks::Ledger;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -66,11 +68,15 @@ pub(crate) fn procedure_of(cookie: u64) -> u64 {
 
 const USAGE: &str = "\
 usage: doors-sequences [--seconds N] [--cases N] [--seed S]
+       doors-sequences --known N
 Makes random sequences of operations on doors and holds what the kernel does against the reference, for as long or as
 often as is said; otherwise 100 times. The first sequence comes from seed S, the next from S + 1. Without --seed, S is a
-fresh number.";
+fresh number. With --known, does each sequence that has once failed N times, because what is right in it may depend on
+who is faster.";
 
 struct Options {
+    /// How often to do what is known, instead of anything random.
+    known: Option<u64>,
     seconds: Option<u64>,
     cases: Option<u64>,
     seed: u64,
@@ -78,6 +84,7 @@ struct Options {
 
 fn options(arguments: &[String]) -> Option<Options> {
     let mut options = Options {
+        known: None,
         seconds: None,
         cases: None,
         seed: fresh(),
@@ -86,6 +93,7 @@ fn options(arguments: &[String]) -> Option<Options> {
     while let Some(name) = arguments.next() {
         let value = arguments.next()?.parse().ok()?;
         match name.as_str() {
+            "--known" => options.known = Some(value),
             "--seconds" => options.seconds = Some(value),
             "--cases" => options.cases = Some(value),
             "--seed" => options.seed = value,
@@ -129,43 +137,90 @@ fn main() -> ExitCode {
         seats: seat::Seats::new(),
         rooms: memory::Room::map(),
     }));
-    println!("doors-sequences: from seed {}", options.seed);
-
-    let begun = Instant::now();
-    let (mut cases, mut steps) = (0, 0);
-    let mut ledger = Ledger::default();
-    let is_over = |cases| {
-        options.cases.is_some_and(|limit| cases >= limit)
-            || options
-                .seconds
-                .is_some_and(|limit| begun.elapsed().as_secs() >= limit)
+    let mut session = Session {
+        hall,
+        begun: Instant::now(),
+        cases: 0,
+        steps: 0,
+        ledger: Ledger::default(),
     };
-    while !is_over(cases) {
-        let seed = options.seed.wrapping_add(cases);
-        let operations = sequence(seed);
-        let result = replay(hall, &operations, Patience::Long);
-        let result = result.and_then(|done| ledger.check().map(|()| done));
-        match result {
-            Ok(done) => steps += done,
-            Err(why) => {
-                report(hall, seed, &operations, &why);
-                return ExitCode::FAILURE;
-            }
-        }
-        cases += 1;
+    let done = match options.known {
+        Some(times) => session.known(times),
+        None => session.random(&options),
+    };
+    if done.is_err() {
+        return ExitCode::FAILURE;
     }
-    println!(
-        "doors-sequences: {cases} sequences, {steps} steps, {:.1} s, {}",
-        begun.elapsed().as_secs_f64(),
-        ledger.summary()
-    );
+    session.summarize();
     ExitCode::SUCCESS
 }
 
+/// Sequences, one after the other, until one fails.
+struct Session {
+    hall: &'static Hall,
+    begun: Instant,
+    cases: u64,
+    steps: usize,
+    ledger: Ledger,
+}
+
+/// Something was wrong, and has been reported.
+struct Failed;
+
+impl Session {
+    /// Does each known sequence so often.
+    fn known(&mut self, times: u64) -> Result<(), Failed> {
+        for (number, operations) in KNOWN.iter().enumerate() {
+            for _ in 0..times {
+                let name = format!("the known sequence {number} (--known {times})");
+                self.play(&name, operations)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Does random ones.
+    fn random(&mut self, options: &Options) -> Result<(), Failed> {
+        println!("doors-sequences: from seed {}", options.seed);
+        while !self.is_over(options) {
+            let seed = options.seed.wrapping_add(self.cases);
+            self.play(&format!("--seed {seed} --cases 1"), &sequence(seed))?;
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, options: &Options) -> bool {
+        let seconds = self.begun.elapsed().as_secs();
+        options.cases.is_some_and(|limit| self.cases >= limit)
+            || options.seconds.is_some_and(|limit| seconds >= limit)
+    }
+
+    fn play(&mut self, name: &str, operations: &[Operation]) -> Result<(), Failed> {
+        let result = replay(self.hall, operations, Patience::Long);
+        let done = result.and_then(|done| self.ledger.check().map(|()| done));
+        self.steps += done.map_err(|why| {
+            report(self.hall, name, operations, &why);
+            Failed
+        })?;
+        self.cases += 1;
+        Ok(())
+    }
+
+    fn summarize(&self) {
+        println!(
+            "doors-sequences: {} sequences, {} steps, {:.1} s, {}",
+            self.cases,
+            self.steps,
+            self.begun.elapsed().as_secs_f64(),
+            self.ledger.summary()
+        );
+    }
+}
+
 /// Says what went wrong, of the shortest sequence in which it does.
-fn report(hall: &'static Hall, seed: u64, operations: &[Operation], why: &str) {
+fn report(hall: &'static Hall, name: &str, operations: &[Operation], why: &str) {
     println!(
-        "FAILED with --seed {seed} --cases 1, after {} operations:\n{why}",
+        "FAILED with {name}, after {} operations:\n{why}",
         operations.len()
     );
     println!("Looking for a shorter sequence...");

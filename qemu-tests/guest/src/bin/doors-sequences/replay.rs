@@ -114,6 +114,10 @@ impl Replay {
             }
             // What may happen and has not shall have its time.
             let may_come = fits.iter().any(|fit| matches!(fit, Fit::NotYet(_)));
+            if may_come {
+                // And nobody may be on the way to it, not even who seems to do the same as before.
+                self.machine.look_at_all();
+            }
             let chosen = fits.iter().position(|fit| *fit == Fit::Exact);
             let rest = *at_rest.get_or_insert_with(Instant::now);
             if let Some(chosen) = chosen.filter(|_| !may_come || rest.elapsed() > GRACE) {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//! Sequences in which the kernel and the reference have once differed, whoever was wrong. They stay what they are when
+//! seeds come to mean other sequences.
+
+use doors_reference::Action::{
+    AwaitUnreferenced, Bind, Call, Close, Create, Duplicate, Fork, Return, Spawn,
+};
+use doors_reference::Operation::{self, Do, Interrupt, Kill};
+use doors_reference::{Pass, ProcessId, Reply, Request, Slot, ThreadId};
+
+/// All of them.
+pub(crate) const KNOWN: &[&[Operation]] = &[NEXT_OR_NEW];
+
+/// A request with nothing in it but parameters.
+const ASK: Request = Request {
+    size: 0,
+    unreadable: false,
+    pass: None,
+    parameters: true,
+};
+
+/// Thread 0 returns from a notification to the private pool of door 1, where a call of thread 1 waits to fail. Its end
+/// makes door 1 unreferenced, which may be noticed before or after thread 2 has taken the notification that waits, that
+/// of door 0 (UN-9). From seed 2001230718.
+const NEXT_OR_NEW: &[Operation] = &[
+    Do(ThreadId(0), Create { attributes: 0x41 }),
+    Do(ThreadId(0), Create { attributes: 0x92 }),
+    Do(ThreadId(0), Create { attributes: 0x10 }),
+    Do(ThreadId(0), Spawn),
+    Do(ThreadId(0), Spawn),
+    Do(ThreadId(0), Fork),
+    Do(ThreadId(1), Duplicate(Slot(1))),
+    Kill(ProcessId(1)),
+    Do(
+        ThreadId(2),
+        Return(Reply {
+            size: 100,
+            ..Reply::EMPTY
+        }),
+    ),
+    Do(ThreadId(0), Call(Slot(0), Request { size: 1, ..ASK })),
+    Do(ThreadId(2), Call(Slot(1), ASK)),
+    Do(ThreadId(1), Close(Slot(3))),
+    Do(
+        ThreadId(1),
+        Call(
+            Slot(1),
+            Request {
+                size: 100,
+                unreadable: true,
+                pass: Some(Pass {
+                    slot: Slot(0),
+                    release: true,
+                }),
+                parameters: true,
+            },
+        ),
+    ),
+    Interrupt(ThreadId(0)),
+    Do(ThreadId(2), AwaitUnreferenced),
+    Do(ThreadId(0), Return(Reply::EMPTY)),
+    Do(ThreadId(0), Bind(Slot(1))),
+    Do(ThreadId(0), Return(Reply::EMPTY)),
+];
