@@ -57,11 +57,14 @@ pub(crate) fn prepare(sleep: Sleep) {
 /// Gives the CPU to `peer`, if there is one, and sleeps until the peer or a signal wakes this
 /// thread; does not sleep at all if that has happened since [`prepare`].
 pub(crate) fn transfer(peer: Option<&Task>) {
-    if let Some(peer) = peer {
-        peer.wake_up();
+    // SAFETY: Process context; the doors subsystem holds no lock here (see `doors.rs`). The
+    // reference keeps the peer's task alive.
+    unsafe {
+        match peer {
+            Some(peer) => bindings::schedule_handoff(peer.as_ptr()),
+            None => bindings::schedule(),
+        }
     }
-    // SAFETY: Process context; the doors subsystem holds no lock here (see `doors.rs`).
-    unsafe { bindings::schedule() };
 }
 
 /// Ends what [`prepare`] began.

@@ -16,6 +16,19 @@
 
 struct super_block;
 
+/*
+ * Wakes @to and sleeps: like wake_up_process(@to); schedule(), but wherever it
+ * can it switches straight to @to, on this CPU and on what is left of the slice
+ * of current. @to must not go away meanwhile. In kernel/sched/handoff.h.
+ */
+void schedule_handoff(struct task_struct *to);
+
+/* Who runs on the scheduling context of @p, which sleeps; NULL for nobody. */
+static inline struct task_struct *handoff_donee(const struct task_struct *p)
+{
+	return p->handoff_donee;
+}
+
 /* Is this the file system of attached names? In ipc/doors/namefs.rs. */
 bool doors_is_name(const struct super_block *sb);
 
@@ -60,6 +73,11 @@ static inline void doors_signal_delivered(void)
 }
 
 #else /* !CONFIG_DOORS */
+
+static inline struct task_struct *handoff_donee(const struct task_struct *p)
+{
+	return NULL;
+}
 
 static inline bool doors_is_name(const struct super_block *sb) { return false; }
 static inline void doors_exit_thread(void) { }

@@ -32,6 +32,10 @@ const RULES: &[Rule] = &[
         to: "ipc/doors/model",
     },
     Rule {
+        from: "kernel-rust/sched",
+        to: "kernel/sched",
+    },
+    Rule {
         from: "kernel-rust/include/linux",
         to: "include/linux",
     },

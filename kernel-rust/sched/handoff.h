@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Hand-off scheduling: a task that goes to sleep gives the CPU to the task that
+ * it waits for, in one step. Part of kernel/sched/core.c.
+ *
+ * schedule_handoff(to) means wake_up_process(to); schedule(), no more and no
+ * less. Where it can, it does that in one critical section of the run queue,
+ * without a choice of CPU, a wake-up preemption or a pick, in one of two ways:
+ *
+ *  - *plain*: the sleeper is dequeued, the target enqueued and made next, with
+ *    what is left of the sleeper's slice;
+ *  - *lent*: the sleeper ("donor") stays queued with its scheduling entity, and
+ *    the target ("donee") runs on that, never enqueued itself. That is proxy
+ *    execution with a call in the place of a mutex: rq->donor is the sleeper,
+ *    rq->curr the target. When the target hands the CPU back, nothing has to be
+ *    dequeued or enqueued either. Needs SCHED_PROXY_EXEC.
+ *
+ * Everything that does not fit is an ordinary wake-up and an ordinary sleep.
+ *
+ * A donee has on_rq set, although its entity is in no queue: only its donor's
+ * is. Three places keep that from being seen:
+ *
+ *  - dequeue_task(), through which every migration and every change of class,
+ *    priority, affinity or cgroup goes, and a donee that blocks;
+ *  - ttwu_runnable(), for a donor that is woken by somebody else;
+ *  - try_to_block_task(), for a donee that blocks on a mutex and stays queued.
+ *
+ * All end the loan first: the donee is enqueued for real, and its donor, if it
+ * still sleeps, is dequeued when it is picked the next time. A donor that is
+ * picked before leads find_proxy_task() to its donee.
+ *
+ * Loans nest, as calls do. ->handoff_donee and ->handoff_donor are written under
+ * the lock of the run queue on which both ends of the loan are.
+ */
+
+/* The task on whose scheduling context @p runs; most often its own. */
+static inline struct task_struct *handoff_context(struct task_struct *p)
+{
+	while (unlikely(p->handoff_donor))
+		p = p->handoff_donor;
+	return p;
+}
+
+/* Pressure stall information follows the scheduling context: @p gets its own. */
+static void handoff_psi_split(struct task_struct *context, struct task_struct *p)
+{
+#ifdef CONFIG_PSI
+	if (static_branch_likely(&psi_disabled))
+		return;
+	/* psi_enqueue() leaves a task that is on a CPU to the next switch. */
+	if (!(p->psi_flags & TSK_RUNNING))
+		psi_task_change(p, 0, TSK_RUNNING);
+	psi_task_switch(context, p, false);
+#endif
+}
+
+/* Ends the loan of @donor: its donee stands on its own feet. */
+static void handoff_end_loan(struct rq *rq, struct task_struct *donor)
+{
+	struct task_struct *context = handoff_context(donor);
+	struct task_struct *donee = donor->handoff_donee;
+	struct task_struct *last = donee;
+
+	lockdep_assert_rq_held(rq);
+	while (last->handoff_donee)
+		last = last->handoff_donee;
+	/* Until now, the time that the donee has used was its donor's. */
+	if (last == rq->curr)
+		rq->donor->sched_class->update_curr(rq);
+	donor->handoff_donee = NULL;
+	donee->handoff_donor = NULL;
+	enqueue_task(rq, donee, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK);
+	if (last == rq->curr) {
+		handoff_psi_split(context, donee);
+		/* What runs is not what was picked. */
+		resched_curr(rq);
+	}
+}
+
+/* @p is about to be dequeued: it neither lends nor borrows any more. */
+static void handoff_end_loans(struct rq *rq, struct task_struct *p)
+{
+	if (p->handoff_donor)
+		handoff_end_loan(rq, p->handoff_donor);
+	if (p->handoff_donee)
+		handoff_end_loan(rq, p);
+}
+
+/* Does a bandwidth limit apply to @p? Its time must be billed to its own group. */
+static bool handoff_is_limited(struct task_struct *p)
+{
+#if defined(CONFIG_FAIR_GROUP_SCHED) && defined(CONFIG_CFS_BANDWIDTH)
+	struct sched_entity *se;
+
+	for (se = p->se.parent; se; se = se->parent) {
+		if (group_cfs_rq(se)->runtime_enabled)
+			return true;
+	}
+#endif
+	return false;
+}
+
+/* May @prev lend its scheduling context? Under the lock of @rq. */
+static bool handoff_may_lend(struct rq *rq, struct task_struct *prev)
+{
+	return sched_proxy_exec() &&
+	       (prev->handoff_donor || rq->donor == prev) &&
+	       rq->donor->sched_class == &fair_sched_class &&
+	       !handoff_is_limited(prev);
+}
+
+/* May @prev, which is current, take part in a hand-off at all? */
+static bool handoff_may_leave(struct rq *rq, struct task_struct *prev)
+{
+	return prev->sched_class == &fair_sched_class &&
+	       !scx_enabled() && !sched_core_enabled(rq) &&
+	       !(prev->flags & (PF_WQ_WORKER | PF_IO_WORKER)) && !prev->plug &&
+	       !IS_ENABLED(CONFIG_PREEMPT_RT);
+}
+
+/* May @to be taken to this CPU? Under its pi_lock. */
+static bool handoff_may_enter(struct task_struct *to, int cpu)
+{
+	return READ_ONCE(to->__state) & TASK_NORMAL &&
+	       to->sched_class == &fair_sched_class &&
+	       cpumask_test_cpu(cpu, to->cpus_ptr) && cpu_active(cpu) &&
+	       !is_migration_disabled(to) && !to->in_iowait;
+}
+
+static inline void handoff_rq_lock(struct rq *rq, struct rq_flags *rf)
+	__acquires(__rq_lockp(rq))
+{
+	rq_lock(rq, rf);
+	smp_mb__after_spinlock();
+	rq->clock_update_flags <<= 1;
+	update_rq_clock(rq);
+	rq->clock_update_flags = RQCF_UPDATED;
+}
+
+/* @to is awake. Under the lock of @rq. */
+static inline void handoff_awake(struct rq *rq, struct task_struct *to)
+{
+	to->is_blocked = 0;
+	WRITE_ONCE(to->__state, TASK_RUNNING);
+	trace_sched_wakeup(to);
+}
+
+/* The end of __schedule(), for a @next that nobody had to pick. Unlocks @rq. */
+static void handoff_switch(struct rq *rq, struct task_struct *prev,
+			   struct task_struct *next, unsigned long prev_state,
+			   struct rq_flags *rf)
+	__releases(__rq_lockp(rq))
+{
+	rq->nr_switches++;
+	/* See __schedule() for the barriers that rq->curr needs. */
+	RCU_INIT_POINTER(rq->curr, next);
+	prev->nvcsw++;
+	trace_sched_switch(false, prev, next, prev_state);
+	context_switch(rq, prev, next, rf);
+}
+
+/*
+ * A request to reschedule is about the scheduling context. That stays, so the
+ * request goes along; it is served before @next is in user mode.
+ */
+static inline void handoff_carry_resched(struct task_struct *prev,
+					 struct task_struct *next)
+{
+	unsigned long flags = READ_ONCE(task_thread_info(prev)->flags);
+
+	if (likely(!(flags & (_TIF_NEED_RESCHED | _TIF_NEED_RESCHED_LAZY))))
+		return;
+	if (flags & _TIF_NEED_RESCHED)
+		set_tsk_thread_flag(next, TIF_NEED_RESCHED);
+	if (flags & _TIF_NEED_RESCHED_LAZY)
+		set_tsk_thread_flag(next, TIF_NEED_RESCHED_LAZY);
+	clear_tsk_need_resched(prev);
+}
+
+/*
+ * Gives what @prev has borrowed back to its donor, and sleeps. False if the loan
+ * is over, or if @prev may not sleep.
+ *
+ * As long as there is the loan, the donor sleeps: whoever wakes it ends the loan
+ * first, under the lock of @rq. So its pi_lock is not needed.
+ */
+static bool handoff_return(struct rq *rq, struct task_struct *prev,
+			   struct task_struct *to)
+{
+	unsigned long prev_state;
+	struct rq_flags rf;
+
+	handoff_rq_lock(rq, &rf);
+	prev_state = READ_ONCE(prev->__state);
+	if (prev->handoff_donor != to || !prev_state ||
+	    signal_pending_state(prev_state, prev)) {
+		rq_unlock(rq, &rf);
+		return false;
+	}
+	trace_sched_waking(to);
+	rq->donor->sched_class->update_curr(rq);
+	handoff_carry_resched(prev, to);
+	prev->handoff_donor = NULL;
+	to->handoff_donee = NULL;
+	handoff_awake(rq, to);
+	prev->is_blocked = 1;
+	prev->sched_contributes_to_load = 0;
+	/* From here on, @prev can be woken elsewhere once it is off this CPU. */
+	smp_store_release(&prev->on_rq, 0);
+	handoff_switch(rq, prev, to, prev_state, &rf);
+	return true;
+}
+
+/* @prev sleeps and lends @to its scheduling context. */
+static void handoff_lend(struct rq *rq, struct task_struct *prev,
+			 struct task_struct *to, unsigned long prev_state,
+			 struct rq_flags *rf)
+	__releases(__rq_lockp(rq))
+{
+	rq->donor->sched_class->update_curr(rq);
+	handoff_carry_resched(prev, to);
+	prev->is_blocked = 1;
+	prev->handoff_donee = to;
+	to->handoff_donor = prev;
+	WRITE_ONCE(to->on_rq, TASK_ON_RQ_QUEUED);
+	handoff_awake(rq, to);
+	raw_spin_unlock(&to->pi_lock);
+	handoff_switch(rq, prev, to, prev_state, rf);
+}
+
+/*
+ * @to is awake and enqueued: @prev sleeps and @to takes its place, unless somebody
+ * else has a better claim to the CPU. Unlocks @rq; says whether @prev has slept.
+ */
+static bool handoff_replace(struct rq *rq, struct task_struct *prev,
+			    struct task_struct *to, struct rq_flags *rf)
+	__releases(__rq_lockp(rq))
+{
+	unsigned long prev_state = READ_ONCE(prev->__state);
+	s64 left;
+
+	if (!prev_state || rq->donor != prev || prev->dl_server ||
+	    test_tsk_need_resched(prev) ||
+	    test_tsk_thread_flag(prev, TIF_NEED_RESCHED_LAZY) ||
+	    rq->nr_running != rq->cfs.h_nr_queued ||
+	    !to->se.on_rq || to->se.sched_delayed ||
+	    !try_to_block_task(rq, prev, &prev_state, true)) {
+		rq_unlock(rq, rf);
+		return false;
+	}
+	left = prev->se.vprot - prev->se.vruntime;
+	put_prev_set_next_task(rq, prev, to);
+	/* The pair has one slice, and not a fresh one with every turn. */
+	if ((s64)(to->se.vprot - to->se.vruntime) > left)
+		to->se.vprot = to->se.vruntime + left;
+	rq_set_donor(rq, to);
+	rq->next_class = to->sched_class;
+	psi_sched_switch(prev, to, true);
+	handoff_switch(rq, prev, to, prev_state, rf);
+	return true;
+}
+
+/* What came of an attempt. */
+enum handoff {
+	HANDOFF_REFUSED,	/* nothing has happened */
+	HANDOFF_WOKEN,		/* the target is awake, current is too */
+	HANDOFF_DONE,		/* current has slept, and is awake again */
+};
+
+/* Wakes @to, and gives it the CPU of @prev. Interrupts are off. */
+static enum handoff handoff_call(struct rq *rq, struct task_struct *prev,
+				 struct task_struct *to)
+{
+	int flags = ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK;
+	int cpu = cpu_of(rq);
+	unsigned long prev_state;
+	bool delayed = false;
+	struct rq_flags rf;
+
+	raw_spin_lock(&to->pi_lock);
+	smp_mb__after_spinlock();
+	if (!handoff_may_enter(to, cpu))
+		goto refuse;
+	/* See try_to_wake_up() for the order of these. */
+	smp_rmb();
+	if (READ_ONCE(to->on_rq)) {
+		/* Asleep, but with its dequeueing delayed? */
+		if (task_cpu(to) != cpu || !READ_ONCE(to->se.sched_delayed))
+			goto refuse;
+		delayed = true;
+	} else {
+		smp_acquire__after_ctrl_dep();
+		if (smp_load_acquire(&to->on_cpu))
+			goto refuse;
+		WRITE_ONCE(to->__state, TASK_WAKING);
+		if (task_cpu(to) != cpu) {
+			psi_ttwu_dequeue(to);
+			set_task_cpu(to, cpu);
+			flags |= ENQUEUE_MIGRATED;
+		}
+	}
+	trace_sched_waking(to);
+
+	handoff_rq_lock(rq, &rf);
+	if (delayed && (!task_on_rq_queued(to) || !to->se.sched_delayed ||
+			task_rq(to) != rq)) {
+		rq_unlock(rq, &rf);
+		goto refuse;
+	}
+	prev_state = READ_ONCE(prev->__state);
+	if (!delayed && to->sched_contributes_to_load)
+		rq->nr_uninterruptible--;
+	/* What has been moved is enqueued once: its load must arrive here. */
+	if (!delayed && !(flags & ENQUEUE_MIGRATED) && to->wake_cpu == cpu &&
+	    prev_state && !signal_pending_state(prev_state, prev) &&
+	    handoff_may_lend(rq, prev) && !handoff_is_limited(to)) {
+		handoff_lend(rq, prev, to, prev_state, &rf);
+		return HANDOFF_DONE;
+	}
+	if (delayed)
+		enqueue_task(rq, to, ENQUEUE_NOCLOCK | ENQUEUE_DELAYED);
+	else
+		activate_task(rq, to, flags);
+	handoff_awake(rq, to);
+	raw_spin_unlock(&to->pi_lock);
+	return handoff_replace(rq, prev, to, &rf) ? HANDOFF_DONE : HANDOFF_WOKEN;
+
+refuse:
+	raw_spin_unlock(&to->pi_lock);
+	return HANDOFF_REFUSED;
+}
+
+void __sched schedule_handoff(struct task_struct *to)
+{
+	struct task_struct *prev = current;
+	enum handoff outcome = HANDOFF_REFUSED;
+	struct rq *rq;
+
+	preempt_disable();
+	schedule_debug(prev, false);
+	local_irq_disable();
+	rq = this_rq();
+	/*
+	 * RCU need not be told: what is handed to goes on to user mode, and
+	 * the tick notes that.
+	 */
+	if (likely(handoff_may_leave(rq, prev))) {
+		migrate_disable_switch(rq, prev);
+		if (prev->handoff_donor == to && handoff_return(rq, prev, to))
+			outcome = HANDOFF_DONE;
+		else
+			outcome = handoff_call(rq, prev, to);
+	}
+	if (likely(outcome == HANDOFF_DONE)) {
+		/* finish_task_switch() has turned interrupts on. */
+		preempt_enable();
+		return;
+	}
+	local_irq_enable();
+	if (outcome == HANDOFF_REFUSED)
+		try_to_wake_up(to, TASK_NORMAL, WF_CURRENT_CPU | WF_SYNC);
+	sched_preempt_enable_no_resched();
+	schedule();
+}
