@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod bench;
 pub mod splat;
 
 /// Where the plan lies in the guest.
