@@ -89,6 +89,7 @@ impl Step<'_> {
             self.pool(pool).unqueue(Caller::Thread(*thread));
         }
         for door in self.doors_of(process) {
+            self.perhaps_notify_in_vain(door);
             self.revoke_door(door);
         }
         // Then those who are served.

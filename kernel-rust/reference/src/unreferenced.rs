@@ -60,6 +60,20 @@ impl Step<'_> {
         }
     }
 
+    /// The target of the door dies, and with it its own calls. If they end before the door is revoked (SI-7, SI-31), that
+    /// may be when the door is unreferenced: the one notification is used up (UN-8), and nobody gets it (UN-11).
+    pub(crate) fn perhaps_notify_in_vain(&mut self, door: DoorId) {
+        let it = &self.system.doors[door.0];
+        let due = it.attributes & DOOR_UNREF != 0
+            && it.postponed
+            && !it.revoked
+            && self.system.references(door) == 1
+            && !self.is_in_use(door);
+        if due && self.choices.perhaps() {
+            self.door(door).attributes &= !DOOR_UNREF;
+        }
+    }
+
     /// What has become unreferenced goes on top of what waits (UN-9). If that was several doors at once, nobody
     /// knows in which order.
     pub(crate) fn queue_notifications(&mut self) -> bool {

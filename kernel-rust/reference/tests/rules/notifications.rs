@@ -2,7 +2,9 @@
 //! Unreferenced notifications.
 
 use crate::story::{data, passing, Story, ASK};
-use doors_reference::{Action, DoorId, Operation, Outcome, Reply, Request, Slot, ThreadId};
+use doors_reference::{
+    Action, DoorId, Operation, Outcome, ProcessId, Reply, Request, Slot, ThreadId,
+};
 use doors_uapi::abi::{DOOR_IS_UNREF, DOOR_LOCAL, DOOR_PRIVATE, DOOR_UNREF, DOOR_UNREF_MULTI};
 use doors_uapi::Errno;
 use std::collections::BTreeSet;
@@ -107,7 +109,7 @@ fn one_at_a_time() {
 fn several_at_once() {
     let mut story = setting(&[DOOR_UNREF, DOOR_UNREF]);
     story.act(0, Action::Fork);
-    let kill = Operation::Kill(doors_reference::ProcessId(1));
+    let kill = Operation::Kill(ProcessId(1));
     let first = |next: &doors_reference::system::Next| {
         let happening = next.happenings.get(&ThreadId(2))?;
         match happening.outcome.as_ref()? {
@@ -195,6 +197,23 @@ fn two_ends_of_calls() {
     }
     let (zero, one) = (DoorId(0), DoorId(1));
     assert_eq!(orders, BTreeSet::from([vec![zero, one], vec![one, zero]]));
+}
+
+/// UN-8, UN-11: a process dies in its own call, which alone puts a notification off. It may be used up first.
+#[test]
+fn a_dying_process() {
+    let mut story = Story::with(2, &[DOOR_UNREF]);
+    story.act(0, Action::Fork);
+    story.call(1, 0, ASK);
+    story.act(0, Action::Close(Slot(0)));
+    let nexts = story.possible(Operation::Kill(ProcessId(0)));
+    let mut seen = BTreeSet::new();
+    for next in nexts {
+        story.follow(next);
+        assert!(story.noticed().is_empty());
+        seen.insert(story.attributes(2, 0) & DOOR_UNREF);
+    }
+    assert_eq!(seen, BTreeSet::from([0, DOOR_UNREF]));
 }
 
 /// RE-4, DE-16: what `door_return` releases counts as closed at once, although it does not come back.

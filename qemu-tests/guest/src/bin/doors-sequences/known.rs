@@ -3,13 +3,13 @@
 //! seeds come to mean other sequences.
 
 use doors_reference::Action::{
-    AwaitUnreferenced, Bind, Call, Close, Create, Duplicate, Fork, Return, Spawn,
+    AwaitUnreferenced, Bind, Call, Close, Create, Duplicate, Fork, Info, Return, Spawn,
 };
 use doors_reference::Operation::{self, Do, Interrupt, Kill};
 use doors_reference::{Pass, ProcessId, Reply, Request, Slot, ThreadId};
 
 /// All of them.
-pub(crate) const KNOWN: &[&[Operation]] = &[NEXT_OR_NEW];
+pub(crate) const KNOWN: &[&[Operation]] = &[NEXT_OR_NEW, DEATH_IN_A_CALL];
 
 /// A request with nothing in it but parameters.
 const ASK: Request = Request {
@@ -61,4 +61,16 @@ const NEXT_OR_NEW: &[Operation] = &[
     Do(ThreadId(0), Return(Reply::EMPTY)),
     Do(ThreadId(0), Bind(Slot(1))),
     Do(ThreadId(0), Return(Reply::EMPTY)),
+];
+
+/// Process 0 is killed. Thread 1's call of its own door may end before the door is revoked, and use the one notification
+/// up (UN-8), or not; process 1 sees what the door has left. From seed 31000688.
+const DEATH_IN_A_CALL: &[Operation] = &[
+    Do(ThreadId(0), Create { attributes: 0x1 }),
+    Do(ThreadId(0), Spawn),
+    Do(ThreadId(0), Fork),
+    Do(ThreadId(1), Call(Slot(0), ASK)),
+    Do(ThreadId(0), Close(Slot(0))),
+    Kill(ProcessId(0)),
+    Do(ThreadId(2), Info(Slot(0))),
 ];
