@@ -3,9 +3,10 @@
 //!
 //! - [`setup`]: what the host must have; [`linux`]: the kernel; [`guest`]: what runs on it;
 //! - [`vm`]: the machine that puts the two together; [`library`]: what C programs are linked with;
-//! - [`run`], [`mod@test`], [`demo`], [`shell`], [`patches`], [`codegen`]: what users ask for;
+//! - [`run`], [`mod@test`], [`mod@bench`], [`demo`], [`shell`], [`patches`], [`codegen`]: what users ask for;
 //! - [`paths`], [`cache`], [`exec`], [`ui`]: where things are, when they are stale, running programs, showing progress.
 
+pub mod bench;
 pub mod cache;
 pub mod codegen;
 pub mod demo;

@@ -9,6 +9,7 @@ use crate::linux::config::Flavour;
 use crate::linux::image::Origin;
 use crate::paths::Paths;
 
+mod bench;
 pub(crate) mod c_programs;
 mod guest;
 mod harness;
@@ -21,7 +22,7 @@ mod tree;
 pub use report::{Outcome, Report};
 
 /// What the full names of tests begin with.
-const SUITES: &[&str] = &["host", "loom", "tree", "guest", "run"];
+const SUITES: &[&str] = &["host", "loom", "tree", "guest", "bench", "run"];
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -67,6 +68,8 @@ pub fn run(paths: &Paths, options: &Options) -> Result<i32> {
             report.note_failure(&format!("guest/{}", flavour.name()), result);
         }
     }
+    let result = bench::run(paths, options, &mut report);
+    report.note_failure(bench::SUITE, result);
     let result = harness::run(paths, options, &mut report);
     report.note_failure("run", result);
     if let Some(path) = &options.junit {

@@ -12,8 +12,13 @@ pub enum Line {
     Total(usize),
     /// A row that has been measured.
     Row(Box<Row>),
-    /// Something that is not measured, and why.
-    Omitted(String),
+    /// Something that is not measured.
+    Omitted {
+        /// What.
+        what: String,
+        /// For what reason.
+        why: String,
+    },
 }
 
 /// What question a row belongs to.

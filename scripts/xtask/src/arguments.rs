@@ -14,7 +14,7 @@ use doors_host::linux::image::Origin;
 use doors_host::paths::Paths;
 use doors_host::run::{self, MachineOptions};
 use doors_host::setup::toolchain::Choice;
-use doors_host::{codegen, patches, test};
+use doors_host::{bench, codegen, patches, test};
 
 /// Solaris doors for Linux: build, boot, try and test.
 #[derive(Debug, Parser)]
@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Call the C compiler with this tree's headers and library
     Cc(Cc),
     /// Compare doors with the other ways to call another process
-    Bench,
+    Bench(Bench),
     /// Open a shell in the patched kernel
     Shell(Shell),
     /// Build the kernel image and print where it is
@@ -54,10 +54,7 @@ impl Command {
             Command::Test(test) => test.carry_out(paths),
             Command::Run(run) => run.carry_out(paths),
             Command::Cc(cc) => library::compile(paths, &cc.arguments),
-            Command::Bench => {
-                eprintln!("xtask: there is no bench yet: it comes with calls that are handed off directly");
-                Ok(2)
-            }
+            Command::Bench(bench) => doors_host::bench::run(paths, &bench.options()),
             Command::Shell(shell) => {
                 doors_host::shell::run(paths, &shell.machine.options(), shell.add)
             }
@@ -238,6 +235,52 @@ pub(crate) struct Cc {
     /// What to tell the compiler
     #[arg(last = true, required = true, value_name = "ARG")]
     arguments: Vec<OsString>,
+}
+
+const BENCH_HELP: &str = "\
+Figures go to standard output as tables, to target/report/bench as SVG, and with --json to FILE: an array of objects with
+path, payload_bytes, reply_bytes, descriptors, cpus, clients, hogs, and instructions_p50, instructions_min and so on with
+--icount, ns_p50, ns_p99 and so on without it or where two processors are needed. Each says in `what` what it measures.
+Times are good for ratios within one boot; instructions are the same in every run.";
+
+/// Compares doors with the other ways to call another process
+#[derive(Debug, Args)]
+#[command(after_help = BENCH_HELP)]
+pub(crate) struct Bench {
+    /// Count instructions instead of time; what needs two processors is measured by time all the same
+    #[arg(long)]
+    icount: bool,
+    /// Also write the figures there, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only small messages, sizes, replies, descriptors and chains, and fewer samples of them
+    #[arg(long)]
+    quick: bool,
+    /// Only these, for instance pipe,door-wake
+    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Write qemu-tests/bench-baseline.json instead, which the tests hold calls of doors against
+    #[arg(long, conflicts_with_all = ["json", "quick", "only"])]
+    update_baseline: bool,
+    /// Which kernel
+    #[arg(long, value_name = "default|debug", default_value = "default")]
+    kernel: Flavour,
+    #[command(flatten)]
+    origin: OriginArguments,
+}
+
+impl Bench {
+    fn options(self) -> bench::Options {
+        bench::Options {
+            icount: self.icount,
+            json: self.json,
+            flavour: self.kernel,
+            origin: self.origin.origin(),
+            quick: self.quick,
+            only: self.only,
+            update_baseline: self.update_baseline,
+        }
+    }
 }
 
 /// Opens a shell

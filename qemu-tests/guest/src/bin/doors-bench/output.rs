@@ -70,11 +70,11 @@ impl Output {
     }
 
     /// Says what is not measured, and why.
-    pub(crate) fn omitted(self, why: String) {
+    pub(crate) fn omitted(self, what: String, why: String) {
         if self.lines {
-            print!("{}", encode(&Line::Omitted(why)));
+            print!("{}", encode(&Line::Omitted { what, why }));
         } else {
-            println!("left out: {why}");
+            println!("left out: {what}: {why}");
         }
     }
 }

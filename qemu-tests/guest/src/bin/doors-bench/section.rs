@@ -70,7 +70,7 @@ impl Bench {
         paths.retain(|path| match path.choose() {
             Ok(()) => true,
             Err(why) => {
-                reasons.push(format!("{}: {why}", path.name()));
+                reasons.push((path.name().to_owned(), why));
                 false
             }
         });
@@ -91,14 +91,17 @@ impl Bench {
             None => paths.iter().map(|p| carried(cells, p.as_ref())).sum(),
         });
         self.output.total(total.sum());
-        reasons.into_iter().for_each(|why| self.output.omitted(why));
+        reasons
+            .into_iter()
+            .for_each(|(what, why)| self.output.omitted(what, why));
         // A path refuses for the same reason in many cells.
         let mut told = BTreeSet::new();
         for (section, cells) in wanted() {
             for path in &paths {
                 if let Err(error) = self.ask(*section, cells, path.as_ref(), &mut told) {
                     let (path, section) = (path.name(), section.name());
-                    self.output.omitted(format!("{path}, {section}: {error}"));
+                    let what = format!("{path}, {section}");
+                    self.output.omitted(what, error.to_string());
                 }
             }
         }
@@ -109,7 +112,7 @@ impl Bench {
         section: Section,
         cells: &[matrix::Cell],
         path: &dyn Path,
-        told: &mut BTreeSet<String>,
+        told: &mut BTreeSet<(&'static str, &'static str)>,
     ) -> io::Result<()> {
         path.choose().map_err(io::Error::other)?;
         if let Some(Special { ask, whom, .. }) = Special::of(section) {
@@ -122,15 +125,15 @@ impl Bench {
             match path.refuses(&cell.shape) {
                 None => self.answer(path, cell).unwrap_or_else(|error| {
                     let (name, shape) = (path.name(), cell.shape);
-                    self.output.omitted(format!(
-                        "{name}, {} bytes of argument, {} of reply, {} clients: {error}",
+                    let what = format!(
+                        "{name}, {} bytes of argument, {} of reply, {} clients",
                         shape.argument, shape.reply, shape.clients
-                    ));
+                    );
+                    self.output.omitted(what, error.to_string());
                 }),
                 Some(why) => {
-                    let why = format!("{}: {why}", path.name());
-                    if told.insert(why.clone()) {
-                        self.output.omitted(why);
+                    if told.insert((path.name(), why)) {
+                        self.output.omitted(path.name().into(), why.into());
                     }
                 }
             }

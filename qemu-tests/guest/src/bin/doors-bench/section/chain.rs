@@ -49,7 +49,7 @@ pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
         if let Some((shallow, least)) = first {
             let levels = (depth - shallow) as f64;
             row.measures
-                .insert("ns_per_level".into(), (median - least) / levels);
+                .insert("time_per_level".into(), (median - least) / levels);
         }
         first = first.or(Some((depth, median)));
         bench.output.row(row);

@@ -33,7 +33,7 @@ pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     );
     let (worst, median) = (tally.times.max as f64, tally.times.p50 as f64);
     row.measures = [
-        ("worst_ns".to_owned(), worst),
+        ("time_worst".to_owned(), worst),
         ("worst_to_p50".to_owned(), worst / median.max(1.0)),
     ]
     .into();
