@@ -143,6 +143,7 @@ impl Step<'_> {
             let waiter = self.pool(id).waiting.remove(chosen);
             if let Err(errno) = self.begin(&waiter, server, depleted) {
                 // The thread has not noticed anything (DA-3), or parks again (DE-12).
+                self.perhaps_notify_first();
                 self.pool(id).parked.push(server);
                 self.end_call(waiter.caller, Err(errno));
             }

@@ -17,6 +17,7 @@ impl Step<'_> {
                 // RE-6: after an error, everything is as before.
                 let sent = self.send_reply(me, serving.caller, reply)?;
                 self.thread(me).serving = None;
+                self.perhaps_notify_first();
                 // SH-3: the server is parked before its caller goes on.
                 self.park(me);
                 self.landing = Some(Landing {
@@ -32,6 +33,7 @@ impl Step<'_> {
                         self.remove(self.process_of(me), pass.slot);
                     }
                 }
+                self.perhaps_notify_first();
                 self.park(me);
             }
         }

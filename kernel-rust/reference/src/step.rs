@@ -83,17 +83,22 @@ impl Step<'_> {
         }
     }
 
-    /// Lets everything happen that can happen by itself now.
+    /// The operation is over when nothing more happens by itself.
     fn settle(&mut self) {
+        self.go_on();
+        for pool in self.pools() {
+            let next = self.system.next_place;
+            self.system.next_place = self.pool(pool).all_have_queued(next);
+        }
+    }
+
+    /// Lets everything happen that can happen by itself now.
+    pub(crate) fn go_on(&mut self) {
         while self.land()
             || self.queue_notifications()
             || self.start_notification()
             || self.serve_one()
         {}
-        for pool in self.pools() {
-            let next = self.system.next_place;
-            self.system.next_place = self.pool(pool).all_have_queued(next);
-        }
     }
 
     pub(crate) fn process(&mut self, process: ProcessId) -> &mut Process {

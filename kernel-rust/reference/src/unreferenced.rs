@@ -60,6 +60,14 @@ impl Step<'_> {
         }
     }
 
+    /// A thread that is about to park has closed something (DE-7, DE-14, RE-4). Whoever is told of that may be a thread
+    /// that parked before, as if this one had not returned yet.
+    pub(crate) fn perhaps_notify_first(&mut self) {
+        if !self.unreferenced.is_empty() && self.choices.perhaps() {
+            self.go_on();
+        }
+    }
+
     /// The target of the door dies, and with it its own calls. If they end before the door is revoked (SI-7, SI-31), that
     /// may be when the door is unreferenced: the one notification is used up (UN-8), and nobody gets it (UN-11).
     pub(crate) fn perhaps_notify_in_vain(&mut self, door: DoorId) {

@@ -4,6 +4,7 @@
 use doors_reference::system::{Caller, Next, Pool, State, System};
 use doors_reference::{DoorId, Operation, Outcome, ProcessId, ThreadId};
 use doors_uapi::abi::DOOR_PRIVATE;
+use doors_uapi::Errno;
 use std::mem::discriminant;
 
 /// What is wrong, if anything is.
@@ -133,15 +134,21 @@ fn the_right_ones_serve(before: &System, next: &Next) -> Option<String> {
         let right = it.process == door.target
             && it.bound == private.then_some(invocation.door)
             && !door.revoked;
-        // Of those that were parked before, those that serve now are the last.
+        // Of those that were parked before, those that serve now are the last; but the very last one may still be busy
+        // with dropping what it had no room for (DE-12).
         let was_parked = &door_pool(before, invocation.door).parked;
         let serves = |it: &&ThreadId| {
             let happening = next.happenings.get(it);
             happening.is_some_and(|it| matches!(it.outcome, Some(Outcome::Invoked(_))))
         };
         let all = was_parked.iter().filter(serves).count();
-        let last = was_parked.iter().rev().take_while(serves).count() == all;
-        claim(right && last, || {
+        let last = |from_end: usize| {
+            let candidates = was_parked.iter().rev().skip(from_end);
+            candidates.take_while(serves).count() == all
+        };
+        let no_room = Some(Outcome::Failed(Errno::EMFILE));
+        let dropped = next.happenings.values().any(|it| it.outcome == no_room);
+        claim(right && (last(0) || dropped && last(1)), || {
             format!("{thread} serves {} of {was_parked:?}", invocation.door)
         })
     })

@@ -2,6 +2,7 @@
 //! Unreferenced notifications.
 
 use crate::story::{data, passing, Story, ASK};
+use doors_reference::names::SLOTS;
 use doors_reference::{
     Action, DoorId, Operation, Outcome, ProcessId, Reply, Request, Slot, ThreadId,
 };
@@ -216,18 +217,52 @@ fn a_dying_process() {
     assert_eq!(seen, BTreeSet::from([0, DOOR_UNREF]));
 }
 
-/// RE-4, DE-16: what `door_return` releases counts as closed at once, although it does not come back.
+/// RE-4, DE-16: what `door_return` releases counts as closed at once, although it does not come back. So the thread may
+/// be told of that itself; or the one that parked before, if that is chosen before this one has parked.
 #[test]
 fn released_by_a_return() {
     let mut story = setting(&[DOOR_UNREF_MULTI]);
     story.act(0, Action::Duplicate(Slot(0)));
+    let reply = Reply {
+        pass: passing(1, true),
+        ..Reply::EMPTY
+    };
+    let nexts = story.possible(Operation::Do(ThreadId(0), Action::Return(reply)));
+    let mut told = BTreeSet::new();
+    for next in nexts {
+        story.follow(next);
+        let [thread] = story.noticed()[..] else {
+            panic!("not one, but {:?}", story.noticed());
+        };
+        assert_eq!(story.invocation(thread).message, None);
+        told.insert(thread);
+    }
+    assert_eq!(told, BTreeSet::from([0, 2]));
+}
+
+/// DE-12, DE-14: a server whose table is full drops what it was sent, and parks again. Who is told that this was the last
+/// but one may be this server, or another one that parked before.
+#[test]
+fn dropped_for_want_of_room() {
+    let mut story = Story::with(4, &[0, DOOR_UNREF]);
+    story.act(1, Action::AwaitUnreferenced);
+    story.act(0, Action::Fork);
+    for _ in 2..SLOTS {
+        story.act(0, Action::Duplicate(Slot(0)));
+    }
+    story.park(2);
+    story.park(3);
     let pass = passing(1, true);
-    story.give(
-        0,
-        Reply {
-            pass,
-            ..Reply::EMPTY
-        },
-    );
-    assert_eq!(story.invocation(0).message, None);
+    let call = Action::Call(Slot(0), Request { pass, ..ASK });
+    let mut told = BTreeSet::new();
+    for next in story.possible(Operation::Do(ThreadId(4), call)) {
+        story.follow(next);
+        assert_eq!(story.error(4), Errno::EMFILE);
+        let [thread, 4] = story.noticed()[..] else {
+            panic!("not one, but {:?}", story.noticed());
+        };
+        assert_eq!(story.invocation(thread).door, DoorId(1));
+        told.insert(thread);
+    }
+    assert_eq!(told, BTreeSet::from([2, 3]));
 }

@@ -9,7 +9,7 @@ use doors_reference::Operation::{self, Do, Interrupt, Kill};
 use doors_reference::{Pass, ProcessId, Reply, Request, Slot, ThreadId};
 
 /// All of them.
-pub(crate) const KNOWN: &[&[Operation]] = &[NEXT_OR_NEW, DEATH_IN_A_CALL];
+pub(crate) const KNOWN: &[&[Operation]] = &[NEXT_OR_NEW, DEATH_IN_A_CALL, RELEASED_BY_A_RETURN];
 
 /// A request with nothing in it but parameters.
 const ASK: Request = Request {
@@ -73,4 +73,25 @@ const DEATH_IN_A_CALL: &[Operation] = &[
     Do(ThreadId(0), Close(Slot(0))),
     Kill(ProcessId(0)),
     Do(ThreadId(2), Info(Slot(0))),
+];
+
+/// Thread 0 releases the last descriptor but one on its way into the pool. Thread 2, which is there already, is told of
+/// that, unless thread 0 has parked by then. From seed 880002348.
+const RELEASED_BY_A_RETURN: &[Operation] = &[
+    Do(ThreadId(0), Create { attributes: 0x2 }),
+    Do(ThreadId(0), Spawn),
+    Do(ThreadId(0), Spawn),
+    Do(ThreadId(1), AwaitUnreferenced),
+    Do(ThreadId(2), Return(Reply::EMPTY)),
+    Do(ThreadId(0), Duplicate(Slot(0))),
+    Do(
+        ThreadId(0),
+        Return(Reply {
+            pass: Some(Pass {
+                slot: Slot(1),
+                release: true,
+            }),
+            ..Reply::EMPTY
+        }),
+    ),
 ];
