@@ -84,7 +84,7 @@ fn messages(selection: &Selection<'_>, unit: &str) -> Tabled {
     };
     Tabled {
         title: format!("Small messages: a round trip in {unit}, the median; then of 8 bytes"),
-        header: strings(&["path", "0 B", "8 B", "to pipe", "pipe to it", "min", "p99"]),
+        header: strings(&["path", "0 B", "8 B", "it/pipe", "pipe/it", "min", "p99"]),
         rows: selection.paths(sections).into_iter().map(row).collect(),
     }
 }

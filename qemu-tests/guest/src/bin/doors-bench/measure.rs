@@ -3,6 +3,7 @@
 //!
 //! Nothing in the loop allocates or prints. Samples go into memory that all share.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -69,9 +70,10 @@ struct Board {
 
 const CLIENTS_READY: usize = 0;
 const STARTED: usize = 1;
+const FINISHED: usize = 2;
 /// When to end, on the clock.
-const END: usize = 2;
-const HEADER: usize = 3;
+const END: usize = 3;
+const HEADER: usize = 4;
 
 /// Of each client: when it began, when it ended, how many calls it made.
 const BEGUN: usize = 0;
@@ -149,8 +151,8 @@ impl Group {
         };
         let client = |index| {
             fork(|| {
-                let made = client(connection.as_ref(), index, &board, effort, clock);
-                made.expect("the benchmark's calls succeed");
+                let Err(error) = client(connection.as_ref(), index, &board, effort, clock);
+                panic!("calling: {error}");
             })
         };
         let mut clients: Vec<Child> = (0..clients).map(client).collect::<io::Result<_>>()?;
@@ -181,10 +183,14 @@ impl Group {
         Ok((clients.sum::<io::Result<u64>>()?, server?))
     }
 
-    /// Waits until all clients have ended.
+    /// Waits until all clients have finished.
     pub(crate) fn finish(mut self) -> io::Result<Tally> {
-        self.clients.drain(..).try_for_each(Child::wait)?;
         let board = &self.board;
+        let all = board.clients as u32;
+        let clients = &mut self.clients;
+        board
+            .gate(FINISHED)
+            .wait_for(all, || clients.iter_mut().try_for_each(Child::is_alive))?;
         let all = |what| (0..board.clients).map(move |c| board.get(board.of_client(c, what)));
         let mut samples = Vec::new();
         for (client, calls) in all(CALLS).enumerate() {
@@ -226,10 +232,13 @@ fn client(
     board: &Board,
     effort: &Effort,
     clock: Clock,
-) -> io::Result<()> {
+) -> io::Result<Infallible> {
     let mut client = connection.client(index)?;
     warm_up(client.as_mut(), effort, clock)?;
-    board.gate(CLIENTS_READY).count();
+    // The pages that the samples go to are this process' from now on.
+    (0..board.kept).for_each(|number| board.set(board.sample(index, number), 0));
+    let all = board.clients as u32;
+    board.gate(CLIENTS_READY).arrive(all);
     board.gate(STARTED).wait_for(1, || Ok(()))?;
     let end = board.get(END);
     let first = clock.now();
@@ -247,7 +256,11 @@ fn client(
     board.set(board.of_client(index, BEGUN), first);
     board.set(board.of_client(index, ENDED), ended);
     board.set(board.of_client(index, CALLS), calls as u64);
-    Ok(())
+    board.gate(FINISHED).arrive(all);
+    // To end is work, for which others would have to wait who have not finished.
+    loop {
+        thread::park();
+    }
 }
 
 /// The first calls, which do not count; their replies are looked at.

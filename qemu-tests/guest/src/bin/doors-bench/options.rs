@@ -98,11 +98,6 @@ impl Options {
     pub(crate) fn budget(&self, milliseconds: u64) -> u64 {
         milliseconds * 10_000 * self.effort
     }
-
-    /// How often to do what is usually done so many times.
-    pub(crate) fn times(&self, usual: usize) -> usize {
-        (usual * self.effort as usize / 100).clamp(usual / 10, usual)
-    }
 }
 
 #[cfg(test)]
@@ -119,7 +114,6 @@ mod tests {
         let options = parse("").unwrap();
         assert!(options.wants_path("pipe") && options.wants_section(Section::Tail));
         assert_eq!(options.budget(3), 3_000_000);
-        assert_eq!(options.times(1000), 1000);
     }
 
     #[test]
@@ -129,7 +123,6 @@ mod tests {
         assert!(options.wants_section(Section::Sizes) && !options.wants_section(Section::Tail));
         assert!(options.wants_payload(8) && !options.wants_payload(64));
         assert_eq!(options.budget(2), 1_000_000);
-        assert_eq!(options.times(1000), 500);
     }
 
     #[test]

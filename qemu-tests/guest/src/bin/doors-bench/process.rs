@@ -39,11 +39,6 @@ impl Child {
         self.pid
     }
 
-    /// Waits until it has ended; an error if that was not well.
-    pub(crate) fn wait(mut self) -> io::Result<()> {
-        self.reap(0).map(drop)
-    }
-
     /// An error if it has ended already.
     pub(crate) fn is_alive(&mut self) -> io::Result<()> {
         if self.reap(libc::WNOHANG)? {

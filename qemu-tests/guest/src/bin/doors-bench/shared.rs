@@ -81,6 +81,13 @@ impl Gate {
         wake(&self.0, i32::MAX);
     }
 
+    /// Counts one more; wakes whoever waits when `all` have been counted, and disturbs nobody before.
+    pub(crate) fn arrive(&self, all: u32) {
+        if self.0.fetch_add(1, Ordering::AcqRel) + 1 == all {
+            wake(&self.0, i32::MAX);
+        }
+    }
+
     /// Waits until the count is at least `wanted`; looks at `meanwhile` from time to time, and gives up if that fails.
     pub(crate) fn wait_for(
         &self,

@@ -56,13 +56,23 @@ impl Scale {
     }
 }
 
-/// 1, 2 and 5 times the powers of ten between two values.
+/// Round values between two others: 1, 2 and 5 times the powers of ten, or all digits if those are few.
 fn round_values(low: f64, high: f64) -> Vec<f64> {
+    const ENOUGH: usize = 4;
+    let coarse = multiples(&[1.0, 2.0, 5.0], low, high);
+    if coarse.len() >= ENOUGH {
+        return coarse;
+    }
+    multiples(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], low, high)
+}
+
+/// These times the powers of ten.
+fn multiples(digits: &[f64], low: f64, high: f64) -> Vec<f64> {
     let mut values = Vec::new();
     let mut power = 10_f64.powf(low.log10().floor());
     while power <= high {
-        let steps = [1.0, 2.0, 5.0].map(|step| step * power);
-        values.extend(steps.into_iter().filter(|v| (low..=high).contains(v)));
+        let steps = digits.iter().map(|digit| digit * power);
+        values.extend(steps.filter(|value| (low..=high).contains(value)));
         power *= 10.0;
     }
     values

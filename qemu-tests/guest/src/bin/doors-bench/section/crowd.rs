@@ -17,7 +17,7 @@ const ATTEMPTS: usize = 3;
 
 pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     let effort = Effort {
-        budget: bench.options.budget(40),
+        budget: bench.options.budget(150),
         kept: 500,
         endless: true,
         pause: None,

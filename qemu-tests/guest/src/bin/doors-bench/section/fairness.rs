@@ -14,8 +14,8 @@ use crate::measure::{Effort, Group};
 use crate::peer::{Path, Shape};
 use crate::process::{Child, Cpus};
 
-/// For how many milliseconds, usually: a few hundred slices.
-const WATCHED: u64 = 1000;
+/// For how long: a few hundred slices.
+const WATCHED: Duration = Duration::from_secs(1);
 
 /// Until then the hog has come to terms with the others.
 const SETTLING: Duration = Duration::from_millis(50);
@@ -33,7 +33,6 @@ struct Reading {
 
 pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     let (shape, cpus) = (Shape::of(8), Cpus::Only(0));
-    let watched = Duration::from_nanos(bench.options.budget(WATCHED)).min(Duration::from_secs(1));
     let effort = Effort {
         budget: bench.options.budget(10),
         kept: 1,
@@ -55,7 +54,7 @@ pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     group.go(WITHOUT_END);
     thread::sleep(SETTLING);
     let begun = read()?;
-    thread::sleep(watched);
+    thread::sleep(WATCHED);
     let ended = read()?;
 
     let elapsed = (ended.now - begun.now) as f64;
@@ -63,9 +62,9 @@ pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     let (client, server, hog) = (share(|r| r.client), share(|r| r.server), share(|r| r.hog));
     let mut row = row(Section::Fairness, path, &shape, cpus, 1);
     row.what = format!(
-        "One client calls without pause for {} ms on the CPU of one hog; shares of that time by the CPU clocks of the \
+        "One client calls without pause for {} s on the CPU of one hog; shares of that time by the CPU clocks of the \
          three processes. {}",
-        watched.as_millis(),
+        WATCHED.as_secs(),
         row.what
     );
     row.measures = [

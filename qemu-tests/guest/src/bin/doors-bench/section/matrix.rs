@@ -53,7 +53,7 @@ impl Bench {
             Section::Clients => (
                 CLIENTS.map(|clients| Shape { clients, ..number }).into(),
                 &[0],
-                20,
+                10,
             ),
             Section::Hogs => (vec![number], &HOGS, 40),
             _ => return Vec::new(),
@@ -84,7 +84,8 @@ impl Bench {
             milliseconds,
         } = *cell;
         let effort = Effort {
-            budget: self.options.budget(milliseconds),
+            // However many they are, each is to get around to something.
+            budget: self.options.budget(milliseconds + 2 * shape.clients as u64),
             kept: 2000,
             // Who is finished would leave the others with less company.
             endless: shape.clients > 1,

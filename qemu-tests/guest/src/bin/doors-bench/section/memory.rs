@@ -28,7 +28,6 @@ const KINDS: [&str; 5] = [
 
 pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     let (shape, cpus) = (Shape::of(0), Cpus::Only(0));
-    let callers = bench.options.times(CALLERS);
     cpus.keep_to()?;
     let service = Service::new(&shape, 1, Work::Sleep)?;
     let _server = Server::start(&service)?;
@@ -41,26 +40,26 @@ pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     // The one whom the server's only thread serves, for ever. All others wait.
     let _first = fork(call)?;
     // The first time caches are filled, which stay.
-    cost_of(callers, pause)?;
-    let pausing = cost_of(callers, pause)?;
-    cost_of(callers, call)?;
-    let calling = cost_of(callers, call)?;
+    cost_of(CALLERS, pause)?;
+    let pausing = cost_of(CALLERS, pause)?;
+    cost_of(CALLERS, call)?;
+    let calling = cost_of(CALLERS, call)?;
 
     let mut row = row(Section::Memory, path, &shape, cpus, 0);
-    row.clients = callers as u32;
+    row.clients = CALLERS as u32;
     row.what = format!(
-        "{callers} processes wait in door_call() for a server whose only thread is busy: kernel memory of each \
+        "{CALLERS} processes wait in door_call() for a server whose only thread is busy: kernel memory of each \
          ({}), beyond that of as many in pause().",
         KINDS.map(|kind| kind.trim_end_matches(':')).join(", ")
     );
     row.measures = [
         (
             "kernel_bytes_per_caller".to_owned(),
-            (calling - pausing) / callers as f64,
+            (calling - pausing) / CALLERS as f64,
         ),
         (
             "kernel_bytes_per_process".to_owned(),
-            pausing / callers as f64,
+            pausing / CALLERS as f64,
         ),
     ]
     .into();

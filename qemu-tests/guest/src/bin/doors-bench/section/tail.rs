@@ -20,7 +20,7 @@ pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
     let effort = Effort {
         // The number of calls ends it: a thousand of them, each with a pause, take no minute.
         budget: 60_000_000_000,
-        kept: bench.options.times(CALLS),
+        kept: CALLS,
         endless: false,
         pause: Some(PAUSE),
     };
