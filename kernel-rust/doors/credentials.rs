@@ -4,7 +4,7 @@
 
 use crate::{
     abi::DoorUcred,
-    serve::Serving,
+    request::Request,
     thread::Current,
     user, //
 };
@@ -111,20 +111,22 @@ unsafe fn reaches(
 /// `EINVAL` if there is no caller, or it has given up (UC-1); `EFAULT`.
 pub(crate) fn door_ucred(ucred: usize, groups: usize, groups_max: u32) -> Result {
     let me = Current::get_existing().ok_or(EINVAL)?;
-    let (credentials, pid) = me.serving(|serving| identify(serving.as_ref().ok_or(EINVAL)?))?;
+    let (credentials, pid) = me.serving(|request| identify(request))?;
     user::write_object(ucred, &credentials.describe(pid))?;
     credentials.write_groups(groups, groups_max)
 }
 
 /// The credentials and the process id of the caller; for a notification those of the current
 /// process, and 0 (UC-3).
-fn identify(serving: &Serving) -> Result<(Credentials, i32)> {
-    let identity = match serving.caller() {
-        Some(caller) => (Credentials::of(caller)?, caller.tgid_nr_ns(None)),
-        None => (Credentials::of(current!())?, 0),
+fn identify(request: &Request) -> Result<(Credentials, i32)> {
+    let caller = request.caller.as_ref().ok_or(EINVAL)?;
+    let identity = if request.is_notification {
+        (Credentials::of(current!())?, 0)
+    } else {
+        (Credentials::of(caller.task())?, caller.task().tgid_nr_ns(None))
     };
     // A caller that is no longer waiting may have become somebody else meanwhile.
-    if !serving.is_open() {
+    if !caller.call.is_open(request.ticket) {
         return Err(EINVAL);
     }
     Ok(identity)

@@ -8,9 +8,11 @@
 use crate::{
     abi::{
         self,
+        DoorArg,
         DoorDesc, //
     },
     doorfs,
+    model::limits::DESC_MAX,
     signals,
     user, //
 };
@@ -45,6 +47,19 @@ impl Drop for Files {
             doorfs::put(file);
         }
     }
+}
+
+/// Reads the entries of a request of the current process.
+///
+/// # Errors
+///
+/// `E2BIG` beyond what may be sent at all, `EFAULT`, `ENOMEM`.
+#[cold]
+pub(crate) fn fetch(sent: &DoorArg) -> Result<KVVec<DoorDesc>> {
+    if sent.desc_num > DESC_MAX {
+        return Err(E2BIG);
+    }
+    read(sent.desc_ptr as usize, sent.desc_num)
 }
 
 /// Reads an array of entries of the current process.

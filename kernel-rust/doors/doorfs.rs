@@ -12,7 +12,10 @@ use crate::{
     pseudofs::PseudoFs,
     references, //
 };
-use core::mem::ManuallyDrop;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     error::{
@@ -172,42 +175,93 @@ pub(crate) fn put(file: ARef<File>) {
 
 /// A descriptor that has been found to be a door. The file stays open meanwhile, whatever becomes
 /// of the number (CA-7).
+///
+/// # Invariants
+///
+/// `file` is a valid file with a door. It is `owned`, or the descriptor keeps it: nobody but the
+/// current task has the table in which that is, and the current task leaves it alone.
 pub(crate) struct DoorFile {
-    file: ManuallyDrop<ARef<LocalFile>>,
+    file: NonNull<bindings::file>,
+    /// We have a reference to the file.
+    owned: bool,
     /// The door counts it as a user.
     counted: bool,
 }
 
+// SAFETY: What leaves its task is `owned` (see `Waiting::suspend`), and a reference to a file may
+// be dropped anywhere.
+unsafe impl Send for DoorFile {}
+
 impl DoorFile {
     /// Looks a number of the current process up. `EBADF` if it is no door.
     pub(crate) fn get(fd: i32) -> Result<Self> {
-        let file = LocalFile::fget(u32::try_from(fd).map_err(|_| EBADF)?)?;
-        let door = door_of(&file).ok_or(EBADF)?;
-        let counted = door.is_private() || attributes::wants_unreferenced(door.attributes());
-        if counted {
+        let mut file = Self::borrow(fd)?;
+        file.keep();
+        Ok(file)
+    }
+
+    /// The same for a system call that does nothing to the descriptors of the process: if the
+    /// table is the current task's alone, the descriptor is reference enough. Before the system
+    /// call returns it must be dropped, or [kept](Self::keep). `EBADF`.
+    #[inline]
+    pub(crate) fn borrow(fd: i32) -> Result<Self> {
+        let fd = u32::try_from(fd).map_err(|_| EBADF)?;
+        // SAFETY: A bad number has no file; the result is put back when it is dropped.
+        let word = unsafe { bindings::doors_fdget(fd) };
+        let owned = word & bindings::FDPUT_FPUT as usize != 0;
+        let raw = (word & !((bindings::FDPUT_FPUT | bindings::FDPUT_POS_UNLOCK) as usize)) as *mut bindings::file;
+        let file = NonNull::new(raw).ok_or(EBADF)?;
+        // INVARIANT: `fdget` has found it, and taken a reference if one is needed.
+        let mut this = ManuallyDrop::new(Self {
+            file,
+            owned,
+            counted: false,
+        });
+        let Some(door) = door_of(this.local()) else {
+            if owned {
+                // SAFETY: We own a reference, and `this` is not dropped.
+                unsafe { bindings::fput(raw) };
+            }
+            return Err(EBADF);
+        };
+        if door.is_private() || attributes::wants_unreferenced(door.attributes()) {
             door.references.add_user();
+            this.counted = true;
         }
-        Ok(Self {
-            file: ManuallyDrop::new(file),
-            counted,
-        })
+        Ok(ManuallyDrop::into_inner(this))
+    }
+
+    /// Takes a reference to the file, if there is none yet.
+    pub(crate) fn keep(&mut self) {
+        if !self.owned {
+            // SAFETY: By the type invariant.
+            unsafe { bindings::get_file(self.file.as_ptr()) };
+            self.owned = true;
+        }
+    }
+
+    fn local(&self) -> &LocalFile {
+        // SAFETY: By the type invariant. This is a system call of its own; the task is in none
+        // that holds the file position of a descriptor.
+        unsafe { LocalFile::from_raw_file(self.file.as_ptr()) }
     }
 
     /// Does nobody but the descriptor itself refer to the door? (IF-5)
     pub(crate) fn is_unreferenced(&self) -> bool {
-        is_original(&self.file) && self.door().references.is_single_but(self.counted)
+        let ours = usize::from(self.owned);
+        is_original(self.local()) && self.door().references.is_single_but(self.counted, ours)
     }
 
     /// Was it opened through a name?
     pub(crate) fn is_name(&self) -> bool {
-        !is_original(&self.file)
+        !is_original(self.local())
     }
 
     /// The file, to be kept.
     pub(crate) fn share_file(&self) -> ARef<File> {
         // SAFETY: This is a system call of its own; the task is in none that holds the file
         // position of a descriptor.
-        unsafe { LocalFile::assume_no_fdget_pos((*self.file).clone()) }
+        unsafe { LocalFile::assume_no_fdget_pos(self.local().into()) }
     }
 
     /// The door, to be kept.
@@ -216,22 +270,31 @@ impl DoorFile {
     }
 
     /// The door.
+    #[inline]
     pub(crate) fn door(&self) -> &Door {
-        // SAFETY: `get` has found a door there, and a file's door is the same as long as the file
-        // is open.
+        // SAFETY: `borrow` has found a door there, and a file's door is the same as long as the
+        // file is open.
         unsafe { &*(*self.file.as_ptr()).private_data.cast::<Door>() }
     }
 }
 
 impl Drop for DoorFile {
+    #[inline]
     fn drop(&mut self) {
-        if self.counted {
-            self.door().references.remove_user();
+        if !self.counted {
+            if self.owned {
+                // SAFETY: By the type invariant; nobody uses it afterwards.
+                unsafe { bindings::fput(self.file.as_ptr()) };
+            }
+            return;
         }
+        self.door().references.remove_user();
         let waited_for = attributes::wants_unreferenced(self.door().attributes());
         let door = waited_for.then(|| self.share_door());
-        // SAFETY: Nobody uses it afterwards.
-        unsafe { ManuallyDrop::drop(&mut self.file) };
+        if self.owned {
+            // SAFETY: By the type invariant; nobody uses it afterwards.
+            unsafe { bindings::fput(self.file.as_ptr()) };
+        }
         // Who closed the descriptor meanwhile has seen our reference (UN-14).
         if let Some(door) = door {
             references::look(&door);

@@ -6,6 +6,7 @@
 //!
 //! - [`syscalls`]: the system calls, one line each;
 //! - [`call`], [`serve`]: the two sides of a call, `door_call` and `door_return`;
+//! - [`request`], [`parcel`], [`waiting`]: what they give each other, and the time in between;
 //! - [`carrier`]: how the CPU gets from one side to the other;
 //! - [`pool`]: threads that wait for a call, and callers that wait for a thread;
 //! - [`thread`], [`process`], [`door`]: what a task, a process and a descriptor are to doors;
@@ -46,15 +47,18 @@ mod mapping;
 mod namefs;
 mod notifications;
 mod parameters;
+mod parcel;
 mod pool;
 mod process;
 mod pseudofs;
 mod references;
+mod request;
 mod serve;
 mod signals;
 mod syscalls;
 mod thread;
 mod user;
+mod waiting;
 
 pub mod abi;
 pub mod model;

@@ -5,11 +5,11 @@
 
 use crate::{
     binding,
-    call,
     model::call::Reason,
     process::Process,
     serve,
-    thread::Current, //
+    thread::Current,
+    waiting, //
 };
 use kernel::{
     bindings,
@@ -37,8 +37,9 @@ unsafe extern "C" fn __doors_exit_thread() {
     if process_ends() {
         revoke();
     }
-    if let Some(me) = Current::take() {
+    if let Some(me) = Current::get_existing() {
         leave(&me);
+        me.forget();
     }
 }
 
@@ -46,8 +47,9 @@ unsafe extern "C" fn __doors_exit_thread() {
 #[export]
 unsafe extern "C" fn __doors_exit_process() {
     Process::retire();
-    if let Some(me) = Current::take() {
+    if let Some(me) = Current::get_existing() {
         leave(&me);
+        me.forget();
     }
 }
 
@@ -64,13 +66,13 @@ unsafe extern "C" fn __doors_revoke_all() {
 #[export]
 unsafe extern "C" fn __doors_signal_delivered() {
     if let Some(me) = Current::get_existing() {
-        call::interrupted(&me);
+        waiting::interrupted(&me);
     }
 }
 
 /// A thread leaves its calls, on both sides, and the door that it is bound to (BI-6).
 fn leave(me: &Current) {
-    call::give_up(me, Reason::Dying);
+    waiting::give_up(me, Reason::Dying);
     serve::abandon(me);
     drop(binding::replace(me, None));
 }

@@ -30,12 +30,14 @@ mod tests {
     /// Rules: SI-10 SI-14
     #[test]
     fn a_call_is_answered_once() {
-        let slot = CallSlot::new();
+        let slot = CallSlot::new(0);
         let first = slot.begin().unwrap();
         assert!(slot.begin().is_none());
         assert!(slot.accept(first) && slot.start_reply(first));
-        assert!(slot.answer(first, 1).is_ok());
-        assert_eq!(slot.collect(first), Some(1));
+        assert!(slot.answer(first, |place| *place = 1, |_| ()));
+        assert!(slot.collect(first));
+        // SAFETY: The call is over, and there is no other thread.
+        assert_eq!(unsafe { slot.place(|place| *place) }, 1);
         let second = slot.begin().unwrap();
         // The server of the first call cannot disturb the second.
         assert!(!slot.accept(first) && !slot.start_reply(first));
@@ -49,7 +51,7 @@ mod tests {
     /// Rules: SI-6 RE-6
     #[test]
     fn a_caller_waits_for_a_reply_in_the_making() {
-        let slot = CallSlot::<u8>::new();
+        let slot = CallSlot::new(());
         let call = slot.begin().unwrap();
         assert!(slot.accept(call) && slot.start_reply(call));
         assert_eq!(slot.abort(call, Reason::Interrupted), Aborted::Busy);
@@ -61,13 +63,15 @@ mod tests {
     /// Rules: TP-3
     #[test]
     fn a_parked_thread_is_taken_once() {
-        let thread = Activation::new();
+        let thread = Activation::new(0);
         assert!(thread.park());
         assert!(thread.reserve() && !thread.reserve());
         assert!(!thread.unpark());
-        assert!(thread.deliver(7).is_ok());
+        assert!(thread.deliver(|place| *place = 7, |_| ()));
         assert_eq!(thread.look(), Parked::Called);
-        assert_eq!(thread.take(), Some(7));
+        assert!(thread.take());
+        // SAFETY: The thread has not parked again, and there is no other.
+        assert_eq!(unsafe { thread.request(|place| *place) }, 7);
         assert!(thread.park() && thread.unpark());
     }
 

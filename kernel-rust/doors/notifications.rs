@@ -8,13 +8,7 @@
 //! are.
 
 use crate::{
-    abi::DOOR_UNREF_DATA,
-    call::{
-        self,
-        Callee,
-        Request,
-        Waiting, //
-    },
+    call,
     descriptors::Files,
     door::{
         Door,
@@ -25,8 +19,15 @@ use crate::{
         frame::Frame, //
     },
     references,
+    request::Extras,
     signals,
-    thread::Current, //
+    thread::Current,
+    waiting::{
+        give_up,
+        wait,
+        Callee,
+        Waiting, //
+    },
 };
 use kernel::{
     list::{
@@ -184,7 +185,7 @@ impl Drop for Attendant<'_> {
 ///
 /// Those with which the system call is to end because of a signal.
 fn notify(me: &Current, telling: Telling) -> Result {
-    call::give_up(me, Reason::Interrupted);
+    give_up(me, Reason::Interrupted);
     let door = telling.door();
     let server = match door.pool().reserve(me, door) {
         Ok(server) => server,
@@ -201,35 +202,42 @@ fn notify(me: &Current, telling: Telling) -> Result {
         // This thread can never be told.
         return Ok(());
     };
-    let ticket = me.call.begin().ok_or(EINTR)?;
-    let request = Request {
-        caller: Arc::clone(me),
-        ticket,
-        procedure: door.procedure,
-        cookie: door.cookie,
-        frame,
-        argument: DOOR_UNREF_DATA as usize,
-        data_size: 0,
-        data: KVVec::new(),
-        files: Files::new(),
-        depleted: server.depleted,
-        about,
-        is_notification: true,
-        // No reply is allowed (UN-10).
-        results: None,
+    let extras = match about {
+        None => None,
+        about => {
+            let files = Files::new();
+            let Ok(extras) = KBox::new(Extras { files, about }, GFP_KERNEL_ACCOUNT) else {
+                telling.put_back();
+                return Err(EAGAIN);
+            };
+            Some(extras)
+        }
     };
-    let Ok(started) = call::hand_over(me, server, request) else {
+    let ticket = me.call.begin().ok_or(EINTR)?;
+    let depleted = server.depleted;
+    let handed_over = call::hand_over(me, server, ticket, |request| {
+        request.procedure = door.procedure;
+        request.cookie = door.cookie;
+        request.frame = frame;
+        request.data_size = 0;
+        // No reply is allowed (UN-10).
+        request.results = None;
+        request.extras = extras;
+        request.depleted = depleted;
+        request.is_notification = true;
+    });
+    let Ok(server) = handed_over else {
         telling.put_back();
         return Ok(());
     };
     let callee = Callee::Unreferenced(telling);
-    finish_notification(me, Waiting::new(started, callee, None, 0))
+    finish_notification(me, Waiting::new((ticket, server), callee))
 }
 
 /// Waits for the end of a notification.
 fn finish_notification(me: &Current, mut waiting: Waiting) -> Result {
-    if call::wait(me, &mut waiting).is_none() {
-        me.suspended(|place| *place = Some(waiting));
+    if wait(me, &mut waiting).is_none() {
+        waiting.suspend(me, None, 0);
         // `door_unref` begins again after the stop, with `resume_notification`.
         return Err(ERESTARTNOINTR);
     }
@@ -242,8 +250,8 @@ fn finish_notification(me: &Current, mut waiting: Waiting) -> Result {
 /// The thread goes on after a stop in the middle of a notification.
 fn resume_notification(me: &Current) -> Result {
     match me.suspended(Option::take) {
-        Some(waiting) if matches!(waiting.callee, Callee::Unreferenced(_)) => {
-            finish_notification(me, waiting)
+        Some(call) if matches!(call.waiting.callee, Callee::Unreferenced(_)) => {
+            finish_notification(me, call.waiting)
         }
         other => {
             me.suspended(|place| *place = other);

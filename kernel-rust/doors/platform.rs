@@ -8,7 +8,8 @@ use core::cell::UnsafeCell;
 use kernel::sync::atomic::{
     ordering::{
         Acquire,
-        Full, //
+        Full,
+        Release, //
     },
     Atomic,
 };
@@ -24,11 +25,20 @@ impl Word {
 
     /// Reads the word; what was written before the value was stored is visible afterwards
     /// (acquire).
+    #[inline]
     pub fn load(&self) -> u64 {
         self.0.load(Acquire)
     }
 
+    /// Writes the word, which only the thread that calls this may change now; what it wrote before
+    /// is visible to who reads the word (release).
+    #[inline]
+    pub fn store(&self, value: u64) {
+        self.0.store(value, Release);
+    }
+
     /// Replaces `old` by `new` (fully ordered), or says what is there instead.
+    #[inline]
     pub fn replace(&self, old: u64, new: u64) -> Result<(), u64> {
         self.0.cmpxchg(old, new, Full).map(drop)
     }
@@ -52,6 +62,7 @@ impl<T> Slot<T> {
     /// # Safety
     ///
     /// The caller must be the slot's only user until `work` returns.
+    #[inline]
     pub unsafe fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: The caller guarantees exclusive use.
         work(unsafe { &mut *self.0.get() })

@@ -3,12 +3,12 @@
 //! A pool: threads that wait for a call, and callers that wait for a thread (TP-1 to TP-6).
 
 use crate::{
-    call::Request,
     carrier::{
         self,
         Sleep, //
     },
     door::Door,
+    request::Request,
     signals,
     thread::{
         Current,
@@ -17,6 +17,7 @@ use crate::{
         QUEUED, //
     },
 };
+use core::mem::ManuallyDrop;
 use kernel::{
     list::{
         List,
@@ -148,7 +149,6 @@ impl Pool {
                     pool: self,
                     thread: thread.into_arc(),
                     depleted: inner.parked.is_empty(),
-                    delivered: false,
                 });
             }
             // A thread waits in one queue at a time, so it has a place for this one.
@@ -194,14 +194,12 @@ impl Pool {
     }
 }
 
-/// A thread that was taken out of its pool for a call. Goes back when dropped, unless it got the
-/// call.
+/// A thread that was taken out of its pool for a call. Goes back when dropped.
 pub(crate) struct Reserved<'a> {
     pool: &'a Pool,
     thread: Arc<Thread>,
     /// It was the last one (TP-20).
     pub(crate) depleted: bool,
-    delivered: bool,
 }
 
 impl Reserved<'_> {
@@ -219,22 +217,30 @@ impl Reserved<'_> {
         (self.depleted && door.is_private()).then(share)
     }
 
-    /// Gives the thread its call, or gives that back if the thread has died.
+    /// The place for the request.
+    #[inline]
+    pub(crate) fn request<R>(&mut self, work: impl FnOnce(&mut Request) -> R) -> R {
+        // SAFETY: Until it gets its call, the thread leaves the place alone, and nobody but us has
+        // reserved it.
+        unsafe { self.thread.activation.request(work) }
+    }
+
+    /// Gives the thread its call; `None` if it has died.
     ///
     /// The thread does not run before it is woken.
-    pub(crate) fn deliver(mut self, request: Request) -> Result<Arc<Thread>, Request> {
+    #[inline]
+    pub(crate) fn deliver(self, fill: impl FnOnce(&mut Request)) -> Option<Arc<Thread>> {
         // A thread that has died does not go back to its pool either.
-        self.delivered = true;
-        let thread = self.thread.clone();
-        thread.activation.deliver(request).map(|()| thread)
+        let this = ManuallyDrop::new(self);
+        // SAFETY: `this` is not used or dropped afterwards.
+        let thread = unsafe { core::ptr::read(&this.thread) };
+        let delivered = thread.activation.deliver(fill, Request::withdraw);
+        delivered.then_some(thread)
     }
 }
 
 impl Drop for Reserved<'_> {
     fn drop(&mut self) {
-        if self.delivered {
-            return;
-        }
         let mut inner = self.pool.inner.lock();
         // INVARIANT: The phase and the membership change together, under the lock.
         if self.thread.activation.put_back() {

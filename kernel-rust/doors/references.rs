@@ -126,10 +126,10 @@ impl References {
         self.is_unused() && self.count() == 1
     }
 
-    /// Is there a single reference besides that of the asking thread, which may be `counted` as a
-    /// user? (IF-5)
-    pub(crate) fn is_single_but(&self, counted: bool) -> bool {
-        self.users.load(Acquire) == usize::from(counted) && self.count() == 2
+    /// Is there a single reference besides the asking thread's, of which there are `ours`, and
+    /// which may be `counted` as a user? (IF-5)
+    pub(crate) fn is_single_but(&self, counted: bool, ours: usize) -> bool {
+        self.users.load(Acquire) == usize::from(counted) && self.count() == 1 + ours
     }
 
     /// The references to the file; 0 when it is gone.

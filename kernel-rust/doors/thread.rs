@@ -3,11 +3,6 @@
 //! What a thread is to doors: a caller, a server, both at once (SI-50).
 
 use crate::{
-    call::{
-        Answer,
-        Request,
-        Waiting, //
-    },
     door::Door,
     model::{
         activation::Activation,
@@ -16,9 +11,16 @@ use crate::{
     },
     platform::Slot,
     process::Process,
-    serve::Serving,
+    request::{
+        Answer,
+        Request, //
+    },
+    waiting::Suspended,
 };
-use core::ops::Deref;
+use core::{
+    mem::ManuallyDrop,
+    ops::Deref, //
+};
 use kernel::{
     bindings,
     list::{
@@ -60,11 +62,9 @@ pub(crate) struct Thread {
     /// it asks, the caller before it grants.
     pub(crate) room_length: Atomic<usize>,
     pub(crate) room_address: Atomic<usize>,
-    /// The call that it serves. Only the thread itself looks at it.
-    serving: Slot<Option<Serving>>,
     /// The call that it makes, while it is stopped in the middle of it. Only the thread itself
     /// looks at it.
-    suspended: Slot<Option<Waiting>>,
+    suspended: Slot<Option<Suspended>>,
     /// The private door that it serves (BI-1). Only the thread itself looks at it.
     bound: Slot<Option<Arc<Door>>>,
     /// As a caller that waits for a thread: for which door, by its address, and how urgently. The
@@ -126,8 +126,13 @@ impl Thread {
 }
 
 /// The current thread: a [`Thread`] that only its own task can hold.
+///
+/// # Invariants
+///
+/// The reference is the one that `task_struct::doors` owns, and stays there until
+/// [`Current::forget`].
 pub(crate) struct Current {
-    thread: Arc<Thread>,
+    thread: ManuallyDrop<Arc<Thread>>,
     _not_send: NotThreadSafe,
 }
 
@@ -145,23 +150,28 @@ impl Current {
     /// # Errors
     ///
     /// `ENOMEM`.
+    #[inline]
     pub(crate) fn get() -> Result<Self> {
-        if let Some(current) = Self::get_existing() {
-            return Ok(current);
+        match Self::get_existing() {
+            Some(current) => Ok(current),
+            None => Self::make(),
         }
+    }
+
+    #[cold]
+    fn make() -> Result<Self> {
         let task: &Task = current!();
         let process = Process::current()?;
         let thread = Arc::pin_init(
             pin_init!(Thread {
                 task: ARef::from(task),
                 process,
-                activation: Activation::new(),
-                call: CallSlot::new(),
+                activation: Activation::new(Request::none()),
+                call: CallSlot::new(Answer::none()),
                 stack_base: Atomic::new(0),
                 stack_size: Atomic::new(0),
                 room_length: Atomic::new(0),
                 room_address: Atomic::new(0),
-                serving: Slot::new(None),
                 suspended: Slot::new(None),
                 bound: Slot::new(None),
                 queued_for: Atomic::new(0),
@@ -174,52 +184,53 @@ impl Current {
             GFP_KERNEL_ACCOUNT,
         )?;
         // SAFETY: Only the task itself uses the field, and it owns the reference that we put there.
-        unsafe { (*task.as_ptr()).doors = Arc::into_raw(thread.clone()).cast_mut().cast() };
-        Ok(Self {
-            thread,
-            _not_send: NotThreadSafe,
-        })
+        unsafe { (*task.as_ptr()).doors = Arc::into_raw(thread).cast_mut().cast() };
+        Self::get_existing().ok_or(ENOMEM)
     }
 
     /// The current thread, if it has used a door before.
+    #[inline]
     pub(crate) fn get_existing() -> Option<Self> {
         // SAFETY: Only the task itself uses the field.
         let doors = unsafe { (*Task::current_raw()).doors };
         if doors.is_null() {
             return None;
         }
-        // SAFETY: The field owns a reference that `Arc::into_raw` made; we take another one and
-        // leave that alone.
-        let thread = unsafe { kernel::sync::ArcBorrow::from_raw(doors.cast::<Thread>()) }.into();
+        // INVARIANT: The reference is not ours to drop.
+        // SAFETY: The field owns a reference that `Arc::into_raw` made.
+        let thread = ManuallyDrop::new(unsafe { Arc::from_raw(doors.cast::<Thread>()) });
         Some(Self {
             thread,
             _not_send: NotThreadSafe,
         })
     }
 
-    /// The current thread, which will never use a door again.
-    pub(crate) fn take() -> Option<Self> {
-        let current = Self::get_existing()?;
-        // SAFETY: Only the task itself uses the field. It owned a reference, which is dropped here.
-        unsafe {
-            let task = Task::current_raw();
-            let doors = (*task).doors;
-            (*task).doors = core::ptr::null_mut();
-            drop(Arc::from_raw(doors.cast::<Thread>()));
-        }
-        Some(current)
+    /// The thread will never use a door again.
+    pub(crate) fn forget(self) {
+        // SAFETY: Only the task itself uses the field.
+        unsafe { (*Task::current_raw()).doors = core::ptr::null_mut() };
+        drop(ManuallyDrop::into_inner(self.thread));
     }
 
-    /// The call that the thread serves.
-    pub(crate) fn serving<R>(&self, work: impl FnOnce(&mut Option<Serving>) -> R) -> R {
-        // SAFETY: Only the thread itself calls this, and not from within `work`, which every caller
-        // of this function keeps to a few moves.
-        unsafe { self.thread.serving.with(work) }
+    /// The call that the thread serves, if there is a caller in it.
+    #[inline]
+    pub(crate) fn serving<R>(&self, work: impl FnOnce(&mut Request) -> R) -> R {
+        // SAFETY: The thread runs, so it is not parked, and nobody but it uses its request; nor
+        // does it do so from within `work`.
+        unsafe { self.thread.activation.request(work) }
+    }
+
+    /// The answer that the thread has collected.
+    #[inline]
+    pub(crate) fn answer<R>(&self, work: impl FnOnce(&mut Answer) -> R) -> R {
+        // SAFETY: Every caller of this function has left the call, and begun no other one.
+        unsafe { self.thread.call.place(work) }
     }
 
     /// The call that the thread makes and was stopped in.
-    pub(crate) fn suspended<R>(&self, work: impl FnOnce(&mut Option<Waiting>) -> R) -> R {
-        // SAFETY: As above.
+    pub(crate) fn suspended<R>(&self, work: impl FnOnce(&mut Option<Suspended>) -> R) -> R {
+        // SAFETY: Only the thread itself calls this, and not from within `work`, which every caller
+        // of this function keeps to a few moves.
         unsafe { self.thread.suspended.with(work) }
     }
 

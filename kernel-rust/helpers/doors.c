@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/doors.h>
 #include <linux/fdtable.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mount.h>
@@ -71,6 +72,57 @@ __rust_helper void rust_helper_pagefault_disable(void)
 __rust_helper void rust_helper_pagefault_enable(void)
 {
 	pagefault_enable();
+}
+
+/* Reads at most 64 bytes, the last ones into the low bytes of the last word. */
+__rust_helper int rust_helper_doors_read_words(u64 *to, const void __user *from,
+					       size_t size)
+{
+	if (!user_read_access_begin(from, size))
+		return -EFAULT;
+	for (; size >= sizeof(u64); size -= sizeof(u64), from += sizeof(u64))
+		unsafe_get_user(*to++, (const u64 __user *)from, fault);
+	if (unlikely(size)) {
+		u64 last = 0;
+		u8 byte;
+
+		while (size--) {
+			unsafe_get_user(byte, (const u8 __user *)from + size, fault);
+			last = last << 8 | byte;
+		}
+		*to = last;
+	}
+	user_read_access_end();
+	return 0;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
+__rust_helper int rust_helper_doors_write_words(void __user *to, const u64 *from,
+						size_t size)
+{
+	if (!user_write_access_begin(to, size))
+		return -EFAULT;
+	for (; size >= sizeof(u64); size -= sizeof(u64), to += sizeof(u64))
+		unsafe_put_user(*from++, (u64 __user *)to, fault);
+	if (unlikely(size)) {
+		u64 last = *from;
+
+		for (; size--; to++, last >>= 8)
+			unsafe_put_user((u8)last, (u8 __user *)to, fault);
+	}
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/* A file, and in the low bits of its address what fdput() has to know. */
+__rust_helper unsigned long rust_helper_doors_fdget(unsigned int fd)
+{
+	return fdget(fd).word;
 }
 
 __rust_helper void rust_helper_cond_resched(void)

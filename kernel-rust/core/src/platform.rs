@@ -39,6 +39,12 @@ impl Word {
         self.0.load(Ordering::Acquire)
     }
 
+    /// Writes the word, which only the thread that calls this may change now; what it wrote before
+    /// is visible to who reads the word (release).
+    pub fn store(&self, value: u64) {
+        self.0.store(value, Ordering::Release);
+    }
+
     /// Replaces `old` by `new` (acquire and release), or says what is there instead.
     pub fn replace(&self, old: u64, new: u64) -> Result<(), u64> {
         self.0

@@ -41,47 +41,57 @@ pub enum Parked {
     Called,
 }
 
-/// The place of a server thread for the call that it is given.
+/// The place of a server thread for the call that it is given. The place itself is never moved:
+/// the caller fills it where it is, and the thread uses what it finds.
 ///
 /// # Invariants
 ///
-/// The request is the reserving caller's to write in `Reserved` and `Deserted`, and the thread's in
+/// The request is the reserving caller's to use in `Reserved` and `Deserted`, and the thread's in
 /// all other phases.
 pub struct Activation<Q> {
     word: Word,
-    request: Slot<Option<Q>>,
-}
-
-impl<Q> Default for Activation<Q> {
-    fn default() -> Self {
-        Self::new()
-    }
+    request: Slot<Q>,
 }
 
 impl<Q> Activation<Q> {
     /// A thread that is in no pool.
-    pub fn new() -> Self {
+    pub fn new(request: Q) -> Self {
         Self {
             word: Word::new(Phase::Idle as u64),
-            request: Slot::new(None),
+            request: Slot::new(request),
         }
     }
 
+    /// Works on the request.
+    ///
+    /// # Safety
+    ///
+    /// The request must be the calling thread's, as the invariant says, until `work` returns.
+    #[inline]
+    pub unsafe fn request<T>(&self, work: impl FnOnce(&mut Q) -> T) -> T {
+        // SAFETY: By the contract and the invariant, nobody else uses it.
+        unsafe { self.request.with(work) }
+    }
+
+    #[inline]
     fn step(&self, from: Phase, to: Phase) -> bool {
         self.word.replace(from as u64, to as u64).is_ok()
     }
 
     /// Thread, with the lock of the pool that it enters.
+    #[inline]
     pub fn park(&self) -> bool {
         self.step(Phase::Idle, Phase::Parked)
     }
 
     /// Thread, with the lock of the pool that it leaves. `false` if a caller was faster.
+    #[inline]
     pub fn unpark(&self) -> bool {
         self.step(Phase::Parked, Phase::Idle)
     }
 
     /// Thread: what has happened since it parked?
+    #[inline]
     pub fn look(&self) -> Parked {
         let now = self.word.load();
         if now == Phase::Delivered as u64 {
@@ -93,16 +103,15 @@ impl<Q> Activation<Q> {
         }
     }
 
-    /// Thread: takes the call that was delivered.
-    pub fn take(&self) -> Option<Q> {
+    /// Thread: takes the call that was delivered; `false` if there is none.
+    #[inline]
+    pub fn take(&self) -> bool {
         if self.look() != Parked::Called {
-            return None;
+            return false;
         }
-        // SAFETY: In `Delivered` the request is the thread's, which is us, and only we leave that
-        // phase.
-        let request = unsafe { self.request.with(Option::take) };
-        self.step(Phase::Delivered, Phase::Idle);
-        request
+        // Nobody but the thread leaves `Delivered`.
+        self.word.store(Phase::Idle as u64);
+        true
     }
 
     /// Thread: dies although a caller has reserved it. `false` if there is nothing to desert: not
@@ -112,6 +121,7 @@ impl<Q> Activation<Q> {
     }
 
     /// Caller, with the lock of the pool that it takes the thread out of.
+    #[inline]
     pub fn reserve(&self) -> bool {
         self.step(Phase::Parked, Phase::Reserved)
     }
@@ -122,24 +132,22 @@ impl<Q> Activation<Q> {
         self.step(Phase::Reserved, Phase::Parked)
     }
 
-    /// Caller: gives the thread that it has reserved its call; gets it back if the thread has died,
-    /// or has a call.
-    pub fn deliver(&self, request: Q) -> Result<(), Q> {
+    /// Caller: `fill`s in the request and gives it to the thread that it has reserved. `false`,
+    /// with what was filled in `undo`ne, if the thread has died or has a call.
+    #[inline]
+    pub fn deliver(&self, fill: impl FnOnce(&mut Q), undo: impl FnOnce(&mut Q)) -> bool {
         // A call that was delivered is the thread's; a second one must not take its place.
         if self.look() != Parked::Reserved {
-            return Err(request);
+            return false;
         }
         // SAFETY: The thread is `Reserved` by us or has become `Deserted`; in both the request is
         // ours.
-        unsafe { self.request.with(|place| *place = Some(request)) };
+        unsafe { self.request.with(fill) };
         if self.step(Phase::Reserved, Phase::Delivered) {
-            return Ok(());
+            return true;
         }
         // SAFETY: The thread is `Deserted`, so the request is still ours.
-        match unsafe { self.request.with(Option::take) } {
-            Some(request) => Err(request),
-            // We have just put it there; but a kernel path asserts nothing.
-            None => Ok(()),
-        }
+        unsafe { self.request.with(undo) };
+        false
     }
 }

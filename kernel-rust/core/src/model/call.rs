@@ -41,7 +41,7 @@ const PHASE_MASK: u64 = 7;
 const NEXT_TICKET: u64 = PHASE_MASK + 1;
 
 /// The name of one call of a [`CallSlot`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ticket(u64);
 
 impl Ticket {
@@ -76,51 +76,60 @@ pub enum Aborted {
     Answered,
 }
 
-/// The place of a thread for the call that it makes; at most one at a time.
+/// The place of a thread for the call that it makes; at most one at a time. The place for the
+/// answer is never moved: the server fills it where it is.
 ///
 /// # Invariants
 ///
-/// The answer is the server's to write in `Replying`, and the caller's in `Answered` and `Free`.
-/// Nobody touches it in `Pending`, `Serving` and `Dead`.
+/// The answer is the server's to use in `Replying` and, once it has begun to reply, in `Dead`; it
+/// is the caller's in `Answered` and `Free`. Nobody touches it in `Pending`, `Serving` and
+/// `Asking`.
 pub struct CallSlot<R> {
     word: Word,
-    answer: Slot<Option<R>>,
-}
-
-impl<R> Default for CallSlot<R> {
-    fn default() -> Self {
-        Self::new()
-    }
+    answer: Slot<R>,
 }
 
 impl<R> CallSlot<R> {
     /// A slot without a call.
-    pub fn new() -> Self {
+    pub fn new(answer: R) -> Self {
         Self {
             word: Word::new(Phase::Free as u64),
-            answer: Slot::new(None),
+            answer: Slot::new(answer),
         }
     }
 
+    /// Works on the answer.
+    ///
+    /// # Safety
+    ///
+    /// The answer must be the calling thread's, as the invariant says, until `work` returns.
+    #[inline]
+    pub unsafe fn place<T>(&self, work: impl FnOnce(&mut R) -> T) -> T {
+        // SAFETY: By the contract and the invariant, nobody else uses it.
+        unsafe { self.answer.with(work) }
+    }
+
+    #[inline]
     fn step(&self, ticket: Ticket, from: Phase, to: Phase) -> bool {
         self.word.replace(ticket.at(from), ticket.at(to)).is_ok()
     }
 
     /// Caller: a call begins. `None` if the slot has one already, or its thread is dying.
+    #[inline]
     pub fn begin(&self) -> Option<Ticket> {
         let now = self.word.load();
         if now & PHASE_MASK != Phase::Free as u64 {
             return None;
         }
         let ticket = Ticket(now.wrapping_add(NEXT_TICKET));
-        self.word
-            .replace(now, ticket.at(Phase::Pending))
-            .ok()
-            .map(|()| ticket)
+        // Nobody but the caller leaves `Free`.
+        self.word.store(ticket.at(Phase::Pending));
+        Some(ticket)
     }
 
     /// Caller: is there anything for it to do? An answer, a question, or for one that wants to
     /// leave ([`Aborted::Busy`]): the end of a reply that failed.
+    #[inline]
     pub fn needs_caller(&self, ticket: Ticket, leaving: bool) -> bool {
         self.is_answered(ticket) || self.is_asking(ticket) || (leaving && self.is_open(ticket))
     }
@@ -131,20 +140,20 @@ impl<R> CallSlot<R> {
     }
 
     /// Caller: is the answer there?
+    #[inline]
     pub fn is_answered(&self, ticket: Ticket) -> bool {
         self.word.load() == ticket.at(Phase::Answered)
     }
 
-    /// Caller: takes the answer and ends the call; `None` while there is none.
-    pub fn collect(&self, ticket: Ticket) -> Option<R> {
+    /// Caller: ends the call, if the answer is there.
+    #[inline]
+    pub fn collect(&self, ticket: Ticket) -> bool {
         if !self.is_answered(ticket) {
-            return None;
+            return false;
         }
-        // SAFETY: In `Answered` the answer is the caller's, which is us, and only we leave that
-        // phase.
-        let answer = unsafe { self.answer.with(Option::take) };
-        self.step(ticket, Phase::Answered, Phase::Free);
-        answer
+        // Nobody but the caller leaves `Answered`.
+        self.word.store(ticket.at(Phase::Free));
+        true
     }
 
     /// Caller: gives the call up, if it still can.
@@ -170,17 +179,20 @@ impl<R> CallSlot<R> {
     }
 
     /// Server: starts to serve. `false` if the caller has left: do not run the procedure (SI-14).
+    #[inline]
     pub fn accept(&self, ticket: Ticket) -> bool {
         self.step(ticket, Phase::Pending, Phase::Serving)
     }
 
     /// Server: does the caller still wait?
+    #[inline]
     pub fn is_open(&self, ticket: Ticket) -> bool {
         self.word.load() == ticket.at(Phase::Serving)
     }
 
     /// Server: starts to reply; the caller stays until [`Self::reopen`] or [`Self::answer`].
     /// `false` if it has left.
+    #[inline]
     pub fn start_reply(&self, ticket: Ticket) -> bool {
         self.step(ticket, Phase::Serving, Phase::Replying)
     }
@@ -191,6 +203,7 @@ impl<R> CallSlot<R> {
     }
 
     /// Both: has the server asked, and the caller not granted?
+    #[inline]
     pub fn is_asking(&self, ticket: Ticket) -> bool {
         self.word.load() == ticket.at(Phase::Asking)
     }
@@ -204,24 +217,30 @@ impl<R> CallSlot<R> {
         }
     }
 
-    /// Server: ends a call for which [`Self::start_reply`] said yes. Gives the answer back if the
-    /// caller died, or if the call has ended otherwise.
-    pub fn answer(&self, ticket: Ticket, answer: R) -> Result<(), R> {
+    /// Server: `fill`s in the rest of the answer, and ends a call for which [`Self::start_reply`]
+    /// said yes. `false` if the caller has died, with the answer `undo`ne, or if the call has
+    /// ended otherwise.
+    #[inline]
+    pub fn answer(
+        &self,
+        ticket: Ticket,
+        fill: impl FnOnce(&mut R),
+        undo: impl FnOnce(&mut R),
+    ) -> bool {
         // What the caller has yet to collect, of this call or the next, is not to be overwritten.
-        if self.word.load() != ticket.at(Phase::Replying) {
-            return Err(answer);
-        }
-        // SAFETY: `start_reply` made us the server of a call in `Replying`, in which the answer is
-        // ours. A caller that dies meanwhile goes to `Dead` and leaves the answer alone.
-        unsafe { self.answer.with(|place| *place = Some(answer)) };
-        if self.step(ticket, Phase::Replying, Phase::Answered) {
-            return Ok(());
+        let now = self.word.load();
+        if now == ticket.at(Phase::Replying) {
+            // SAFETY: `start_reply` made us the server of a call in `Replying`, in which the answer
+            // is ours. A caller that dies meanwhile goes to `Dead` and leaves the answer alone.
+            unsafe { self.answer.with(fill) };
+            if self.step(ticket, Phase::Replying, Phase::Answered) {
+                return true;
+            }
+        } else if now != ticket.at(Phase::Dead) {
+            return false;
         }
         // SAFETY: The call is `Dead`; nobody but us knows of the answer.
-        match unsafe { self.answer.with(Option::take) } {
-            Some(answer) => Err(answer),
-            // We have just put it there; but a kernel path asserts nothing.
-            None => Ok(()),
-        }
+        unsafe { self.answer.with(undo) };
+        false
     }
 }

@@ -38,7 +38,7 @@ pub struct Stack {
 /// `base >= descs + its size`, `descs >= data + its size`, `data >= info + its size`, `info >= sp`,
 /// for those that are there; all are multiples of [`STACK_ALIGN`] and lie within the stack that the
 /// frame was made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// Of the array of descriptors.
     pub descs: usize,
@@ -52,6 +52,7 @@ pub struct Frame {
 
 impl Frame {
     /// Lays a request out; E2BIG when it does not fit (DA-13).
+    #[inline]
     pub fn new(
         stack: Stack,
         data_size: usize,

@@ -20,6 +20,7 @@ pub struct Shape {
 impl Shape {
     /// The shape for that much data and that many descriptors; E2BIG beyond what can pass at all
     /// (RE-5).
+    #[inline]
     pub fn new(data_size: usize, desc_num: u32) -> Result<Self, Errno> {
         if desc_num > DESC_MAX {
             return Err(Errno::TooBig);

@@ -4,17 +4,17 @@
 //!
 //! The pool's lock, which covers some of the steps, is left out: the activation keeps its promises without.
 
-use crate::Parcel;
+use crate::{by_value::Receiver, Parcel};
 use doors_core::model::activation::{Activation, Parked};
 use loom::{sync::Arc, thread};
 
-fn parked() -> Arc<Activation<Parcel>> {
-    let thread = Arc::new(Activation::new());
+fn parked() -> Arc<Activation<Option<Parcel>>> {
+    let thread = Arc::new(Activation::new(None));
     assert!(thread.park());
     thread
 }
 
-fn reserved() -> Arc<Activation<Parcel>> {
+fn reserved() -> Arc<Activation<Option<Parcel>>> {
     let thread = parked();
     assert!(thread.reserve());
     thread
@@ -22,8 +22,8 @@ fn reserved() -> Arc<Activation<Parcel>> {
 
 /// What a caller does, beside the current thread.
 fn caller<T: 'static>(
-    thread: &Arc<Activation<Parcel>>,
-    act: impl FnOnce(&Activation<Parcel>) -> T + 'static,
+    thread: &Arc<Activation<Option<Parcel>>>,
+    act: impl FnOnce(&Activation<Option<Parcel>>) -> T + 'static,
 ) -> thread::JoinHandle<T> {
     let thread = Arc::clone(thread);
     thread::spawn(move || act(&thread))
@@ -39,17 +39,17 @@ fn leaving_or_being_reserved() {
         let caller = caller(&me, |thread| {
             let reserved = thread.reserve();
             if reserved {
-                assert_eq!(thread.deliver(Parcel::new(1)), Ok(()));
+                assert_eq!(thread.give(Parcel::new(1)), Ok(()));
             }
             reserved
         });
         let left = me.unpark();
-        let early = me.take();
+        let early = me.receive();
         let reserved = caller.join().unwrap();
 
         assert_ne!(left, reserved);
         assert_eq!(
-            early.or_else(|| me.take()),
+            early.or_else(|| me.receive()),
             reserved.then(|| Parcel::new(1))
         );
         assert_eq!(me.look(), Parked::Waiting);
@@ -65,9 +65,9 @@ fn leaving_or_being_reserved() {
 fn deserting_or_being_given_a_call() {
     loom::model(|| {
         let me = reserved();
-        let caller = caller(&me, |thread| thread.deliver(Parcel::new(1)));
+        let caller = caller(&me, |thread| thread.give(Parcel::new(1)));
         let deserted = me.desert();
-        let taken = me.take();
+        let taken = me.receive();
         let delivered = caller.join().unwrap();
 
         if deserted {
@@ -87,13 +87,13 @@ fn deserting_or_being_given_a_call() {
 fn reserved_means_reserved() {
     loom::model(|| {
         let me = reserved();
-        let owner = caller(&me, |thread| thread.deliver(Parcel::new(1)));
+        let owner = caller(&me, |thread| thread.give(Parcel::new(1)));
         let other = caller(&me, |thread| thread.reserve());
         assert!(!me.unpark());
-        let early = me.take();
+        let early = me.receive();
         assert!(!other.join().unwrap());
         assert_eq!(owner.join().unwrap(), Ok(()));
-        assert_eq!(early.or_else(|| me.take()), Some(Parcel::new(1)));
+        assert_eq!(early.or_else(|| me.receive()), Some(Parcel::new(1)));
     });
 }
 
@@ -108,17 +108,17 @@ fn two_callers_for_one_thread() {
             caller(&me, move |thread| {
                 let reserved = thread.reserve();
                 if reserved {
-                    assert_eq!(thread.deliver(Parcel::new(number)), Ok(()));
+                    assert_eq!(thread.give(Parcel::new(number)), Ok(()));
                 }
                 reserved
             })
         });
-        let early = me.take();
+        let early = me.receive();
         let (first, second) = (first.join().unwrap(), second.join().unwrap());
 
         assert_ne!(first, second);
         let winner = if first { 1 } else { 2 };
-        assert_eq!(early.or_else(|| me.take()), Some(Parcel::new(winner)));
+        assert_eq!(early.or_else(|| me.receive()), Some(Parcel::new(winner)));
     });
 }
 
@@ -129,11 +129,11 @@ fn two_callers_for_one_thread() {
 fn one_call_after_the_other() {
     loom::model(|| {
         let me = reserved();
-        let first = caller(&me, |thread| thread.deliver(Parcel::new(1)));
+        let first = caller(&me, |thread| thread.give(Parcel::new(1)));
         let second = caller(&me, |thread| {
-            thread.reserve().then(|| thread.deliver(Parcel::new(2)))
+            thread.reserve().then(|| thread.give(Parcel::new(2)))
         });
-        let early = me.take();
+        let early = me.receive();
         if early.is_some() {
             assert!(me.park());
         }
@@ -144,7 +144,7 @@ fn one_call_after_the_other() {
             Some(request) => {
                 assert_eq!(request, Parcel::new(1));
                 assert_eq!(
-                    me.take(),
+                    me.receive(),
                     second.map(|delivered| {
                         assert_eq!(delivered, Ok(()));
                         Parcel::new(2)
@@ -154,7 +154,7 @@ fn one_call_after_the_other() {
             None => {
                 // It did not park again, so there was nothing to reserve.
                 assert_eq!(second, None);
-                assert_eq!(me.take(), Some(Parcel::new(1)));
+                assert_eq!(me.receive(), Some(Parcel::new(1)));
             }
         }
     });
@@ -198,7 +198,7 @@ fn dying_while_being_put_back_and_reserved_again() {
             if !thread.reserve() {
                 return End::ReserveFailed;
             }
-            End::Delivery(thread.deliver(Parcel::new(1)))
+            End::Delivery(thread.give(Parcel::new(1)))
         });
         let deserted = me.desert();
         let left = !deserted && me.unpark();
@@ -214,7 +214,7 @@ fn dying_while_being_put_back_and_reserved_again() {
             (false, true) => assert_eq!(end, End::ReserveFailed),
             (false, false) => {
                 assert_eq!(end, End::Delivery(Ok(())));
-                assert_eq!(me.take(), Some(Parcel::new(1)));
+                assert_eq!(me.receive(), Some(Parcel::new(1)));
             }
             (true, true) => panic!("deserted and left"),
         }

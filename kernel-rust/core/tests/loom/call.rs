@@ -2,11 +2,11 @@
 
 //! A caller that gives up while its server begins, replies, fails to reply or has replied.
 
-use crate::Parcel;
+use crate::{by_value::Caller, Parcel};
 use doors_core::model::call::{Aborted, CallSlot, Reason, Ticket};
 use loom::{sync::Arc, thread};
 
-type Slot = CallSlot<Parcel>;
+type Slot = CallSlot<Option<Parcel>>;
 
 /// What became of a call, as its server knows it.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ fn reply(slot: &Slot, ticket: Ticket, number: u32) -> Served {
     if !slot.start_reply(ticket) {
         return Served::Alone;
     }
-    match slot.answer(ticket, Parcel::new(number)) {
+    match slot.give(ticket, Parcel::new(number)) {
         Ok(()) => Served::Answered,
         Err(answer) => Served::GivenBack(answer),
     }
@@ -47,7 +47,7 @@ fn reply(slot: &Slot, ticket: Ticket, number: u32) -> Served {
 /// Gives up, as often as it takes; an answer that is there first counts (SI-5, SI-6).
 fn give_up(slot: &Slot, ticket: Ticket, reason: Reason) -> Called {
     loop {
-        if let Some(answer) = slot.collect(ticket) {
+        if let Some(answer) = slot.receive(ticket) {
             return Called::Got(answer);
         }
         match slot.abort(ticket, reason) {
@@ -56,7 +56,7 @@ fn give_up(slot: &Slot, ticket: Ticket, reason: Reason) -> Called {
                 thread::yield_now();
             }
             Aborted::Answered => {
-                let answer = slot.collect(ticket).expect("told that there is an answer");
+                let answer = slot.receive(ticket).expect("told that there is an answer");
                 return Called::Got(answer);
             }
             left => return Called::Left(left),
@@ -66,7 +66,7 @@ fn give_up(slot: &Slot, ticket: Ticket, reason: Reason) -> Called {
 
 fn wait(slot: &Slot, ticket: Ticket) -> Parcel {
     loop {
-        if let Some(answer) = slot.collect(ticket) {
+        if let Some(answer) = slot.receive(ticket) {
             return answer;
         }
         thread::yield_now();
@@ -102,7 +102,7 @@ fn check(slot: &Slot, called: Called, served: Served) {
 #[test]
 fn interrupted_at_any_moment() {
     loom::model(|| {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(None));
         let ticket = slot.begin().unwrap();
         let server = server(&slot, move |slot| serve(slot, ticket, 1));
         let called = give_up(&slot, ticket, Reason::Interrupted);
@@ -119,7 +119,7 @@ fn interrupted_at_any_moment() {
 #[test]
 fn killed_at_any_moment() {
     loom::model(|| {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(None));
         let ticket = slot.begin().unwrap();
         let server = server(&slot, move |slot| serve(slot, ticket, 1));
         let called = give_up(&slot, ticket, Reason::Dying);
@@ -133,7 +133,7 @@ fn killed_at_any_moment() {
 #[test]
 fn interrupted_then_killed() {
     loom::model(|| {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(None));
         let ticket = slot.begin().unwrap();
         let server = server(&slot, move |slot| serve(slot, ticket, 1));
         let called = match slot.abort(ticket, Reason::Interrupted) {
@@ -148,7 +148,7 @@ fn interrupted_then_killed() {
 /// RE-6, SI-6: a reply that fails and is made again; the caller that waits for its end may leave in between.
 fn retry(reason: Reason) {
     loom::model(move || {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(None));
         let ticket = slot.begin().unwrap();
         assert!(slot.accept(ticket));
         let server = server(&slot, move |slot| {
@@ -195,7 +195,7 @@ fn killed_while_a_reply_fails() {
 #[test]
 fn the_server_of_the_last_call_disturbs_nothing() {
     loom::model(|| {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(None));
         let first = slot.begin().unwrap();
         assert!(slot.accept(first));
         let late = server(&slot, move |slot| reply(slot, first, 1));
@@ -209,7 +209,7 @@ fn the_server_of_the_last_call_disturbs_nothing() {
                 let second = slot.begin().unwrap();
                 let next = server(&slot, move |slot| serve(slot, second, 2));
                 assert_eq!(next.join().unwrap(), Served::Answered);
-                assert_eq!(slot.collect(second), Some(Parcel::new(2)));
+                assert_eq!(slot.receive(second), Some(Parcel::new(2)));
                 assert_eq!(late.join().unwrap(), Served::Alone);
             }
         }
@@ -222,22 +222,22 @@ fn the_server_of_the_last_call_disturbs_nothing() {
 #[test]
 fn void_steps_disturb_nothing() {
     loom::model(|| {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::new(None));
         let first = slot.begin().unwrap();
         assert_eq!(serve(&slot, first, 1), Served::Answered);
-        assert_eq!(slot.collect(first), Some(Parcel::new(1)));
+        assert_eq!(slot.receive(first), Some(Parcel::new(1)));
         let late = server(&slot, move |slot| {
             assert!(!slot.accept(first) && !slot.is_open(first));
             assert!(!slot.start_reply(first));
             slot.reopen(first);
-            match slot.answer(first, Parcel::new(3)) {
+            match slot.give(first, Parcel::new(3)) {
                 Ok(()) => Served::Answered,
                 Err(answer) => Served::GivenBack(answer),
             }
         });
         let second = slot.begin().unwrap();
         assert_eq!(serve(&slot, second, 2), Served::Answered);
-        assert_eq!(slot.collect(second), Some(Parcel::new(2)));
+        assert_eq!(slot.receive(second), Some(Parcel::new(2)));
         assert_eq!(late.join().unwrap(), Served::GivenBack(Parcel::new(3)));
     });
 }

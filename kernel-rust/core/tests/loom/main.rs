@@ -12,6 +12,9 @@
 
 #![cfg(loom)]
 
+#[path = "../by_value/mod.rs"]
+mod by_value;
+
 mod activation;
 mod call;
 mod losses;

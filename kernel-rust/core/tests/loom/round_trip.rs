@@ -3,7 +3,10 @@
 //! Both together: a call goes to a parked thread by way of its activation, and its answer comes back by way of the
 //! caller's slot.
 
-use crate::Parcel;
+use crate::{
+    by_value::{Caller, Receiver},
+    Parcel,
+};
 use doors_core::model::{
     activation::Activation,
     call::{Aborted, CallSlot, Reason, Ticket},
@@ -12,15 +15,15 @@ use loom::{sync::Arc, thread};
 
 /// A request names the call, as in the kernel.
 struct Request {
-    slot: Arc<CallSlot<Parcel>>,
+    slot: Arc<CallSlot<Option<Parcel>>>,
     ticket: Ticket,
     argument: Parcel,
 }
 
 /// What a server thread does with the next call that comes; `None` if the caller has left before the procedure ran.
-fn serve_one(me: &Activation<Request>) -> Option<Result<(), Parcel>> {
+fn serve_one(me: &Activation<Option<Request>>) -> Option<Result<(), Parcel>> {
     let request = loop {
-        match me.take() {
+        match me.receive() {
             Some(request) => break request,
             None => thread::yield_now(),
         }
@@ -38,20 +41,20 @@ fn serve_one(me: &Activation<Request>) -> Option<Result<(), Parcel>> {
     }
     // As `door_return` does: parked again before the caller can make another call (SH-3).
     assert!(me.park());
-    Some(slot.answer(ticket, argument))
+    Some(slot.give(ticket, argument))
 }
 
 /// CA-2 (row 19), SI-5, SI-6, SI-10, SI-14: one call, and a caller that is interrupted or killed at any moment of it.
 fn one_call(reason: Option<Reason>) {
     loom::model(move || {
-        let server = Arc::new(Activation::new());
+        let server = Arc::new(Activation::new(None));
         assert!(server.park());
         let thread = thread::spawn({
             let server = Arc::clone(&server);
             move || serve_one(&server)
         });
 
-        let slot = Arc::new(CallSlot::new());
+        let slot = Arc::new(CallSlot::new(None));
         assert!(server.reserve());
         let ticket = slot.begin().unwrap();
         let request = Request {
@@ -59,12 +62,12 @@ fn one_call(reason: Option<Reason>) {
             ticket,
             argument: Parcel::new(1),
         };
-        assert!(server.deliver(request).is_ok());
+        assert!(server.give(request).is_ok());
 
         let mut left = None;
         let mut got = None;
         while left.is_none() && got.is_none() {
-            got = slot.collect(ticket);
+            got = slot.receive(ticket);
             if let (None, Some(reason)) = (&got, reason) {
                 left = Some(slot.abort(ticket, reason))
                     .filter(|aborted| !matches!(aborted, Aborted::Busy | Aborted::Answered));

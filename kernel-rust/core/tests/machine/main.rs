@@ -7,8 +7,11 @@
 
 #![cfg(not(loom))]
 
+#[path = "../by_value/mod.rs"]
+mod by_value;
 mod reference;
 
+use by_value::{Caller, Receiver};
 use doors_core::model::{
     activation::Activation,
     call::{CallSlot, Ticket},
@@ -20,8 +23,8 @@ use std::rc::{Rc, Weak};
 
 /// The real thing, and a record of what was sent through it.
 struct Machine {
-    slot: CallSlot<Rc<u32>>,
-    thread: Activation<Rc<u32>>,
+    slot: CallSlot<Option<Rc<u32>>>,
+    thread: Activation<Option<Rc<u32>>>,
     /// Of every call, by number.
     tickets: Vec<Ticket>,
     /// Everything that was ever sent, as long as somebody has it.
@@ -47,7 +50,7 @@ impl Machine {
         match step {
             Step::Begin => self.begin(),
             Step::IsAnswered(call) => Outcome::Was(self.slot.is_answered(self.tickets[call])),
-            Step::Collect(call) => got(self.slot.collect(self.tickets[call])),
+            Step::Collect(call) => got(self.slot.receive(self.tickets[call])),
             Step::Abort(call, reason) => {
                 Outcome::Aborted(self.slot.abort(self.tickets[call], reason))
             }
@@ -60,18 +63,18 @@ impl Machine {
             }
             Step::Answer(call, answer) => {
                 let answer = self.send(answer);
-                gave(self.slot.answer(self.tickets[call], answer))
+                gave(self.slot.give(self.tickets[call], answer))
             }
             Step::Park => Outcome::Was(self.thread.park()),
             Step::Unpark => Outcome::Was(self.thread.unpark()),
             Step::Look => Outcome::Saw(self.thread.look()),
-            Step::Take => got(self.thread.take()),
+            Step::Take => got(self.thread.receive()),
             Step::Desert => Outcome::Was(self.thread.desert()),
             Step::Reserve => Outcome::Was(self.thread.reserve()),
             Step::PutBack => Outcome::Was(self.thread.put_back()),
             Step::Deliver(request) => {
                 let request = self.send(request);
-                gave(self.thread.deliver(request))
+                gave(self.thread.give(request))
             }
         }
     }
@@ -91,8 +94,8 @@ impl StateMachineTest for Machine {
 
     fn init_test(_: &Reference) -> Self {
         Self {
-            slot: CallSlot::new(),
-            thread: Activation::new(),
+            slot: CallSlot::new(None),
+            thread: Activation::new(None),
             tickets: Vec::new(),
             sent: Vec::new(),
         }
