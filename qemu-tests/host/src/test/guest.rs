@@ -49,7 +49,7 @@ const SEQUENCES: &[Sequences] = &[
 ];
 
 /// How long they may take on a machine that is busy with other things.
-const SEQUENCES_LIMIT: Duration = Duration::from_secs(120);
+const SEQUENCES_LIMIT: Duration = Duration::from_secs(240);
 
 /// Sequences that are one test.
 struct Sequences {
