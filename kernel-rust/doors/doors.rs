@@ -31,7 +31,13 @@
 //! Who may touch what a caller and its server exchange is decided without a lock, by the state
 //! words of [`model::call`] and [`model::activation`].
 
-use kernel::prelude::*;
+use kernel::{
+    debugfs::{
+        Dir,
+        File, //
+    },
+    prelude::*, //
+};
 
 mod attach;
 mod binding;
@@ -75,13 +81,20 @@ module! {
     license: "GPL v2",
 }
 
-struct Doors;
+struct Doors {
+    /// There as long as it is held.
+    _carrier: Pin<KBox<File<carrier::Choice>>>,
+}
 
 impl kernel::Module for Doors {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         doorfs::DOORFS.init()?;
         namefs::init()?;
-        Ok(Doors)
+        let directory = Dir::new(c"doors");
+        let carrier = directory.read_write_file(c"carrier", carrier::Choice);
+        Ok(Doors {
+            _carrier: KBox::pin_init(carrier, GFP_KERNEL)?,
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
 };
 use core::mem::ManuallyDrop;
 use kernel::{
+    bindings,
     list::{
         List,
         ListArc, //
@@ -59,6 +60,25 @@ impl Inner {
                 caller.task().wake_up();
             }
         }
+    }
+
+    /// Takes the most recently parked thread out; a less recent one if that was on this CPU, to
+    /// which the first one would have to be moved.
+    #[inline]
+    fn pop(&mut self) -> Option<ListArc<Thread, PARKED>> {
+        const CANDIDATES: usize = 4;
+
+        // SAFETY: A number that may be old at once is good enough.
+        let here = unsafe { bindings::raw_smp_processor_id() } as u32;
+        let mut place = self.parked.cursor_front();
+        for _ in 0..CANDIDATES {
+            match place.peek_next() {
+                Some(thread) if thread.cpu() == here => return Some(thread.remove()),
+                Some(_) => _ = place.move_next(),
+                None => break,
+            }
+        }
+        self.parked.pop_front()
     }
 
     /// Queues the current thread for `door`: behind its equals, or if its turn has been `before`,
@@ -142,7 +162,7 @@ impl Pool {
                 }
                 return Err(EBADF);
             }
-            if let Some(thread) = inner.parked.pop_front() {
+            if let Some(thread) = inner.pop() {
                 // INVARIANT: The phase and the membership change together, under the lock.
                 thread.activation.reserve();
                 return Ok(Reserved {
