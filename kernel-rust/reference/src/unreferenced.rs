@@ -68,8 +68,8 @@ impl Step<'_> {
         }
     }
 
-    /// The target of the door dies, and with it its own calls. If they end before the door is revoked (SI-7, SI-31), that
-    /// may be when the door is unreferenced: the one notification is used up (UN-8), and nobody gets it (UN-11).
+    /// The target of the door dies, and with it its own calls. If they end before the door is revoked (SI-7, SI-31),
+    /// that may be when the door is unreferenced: the one notification is used up (UN-8), and nobody gets it (UN-11).
     pub(crate) fn perhaps_notify_in_vain(&mut self, door: DoorId) {
         let it = &self.system.doors[door.0];
         let due = it.attributes & DOOR_UNREF != 0
