@@ -4,7 +4,9 @@
 //! The program that measures is in the guest, `qemu-tests/guest/src/bin/doors-bench`. Here it is started, and what it
 //! tells becomes a table, plots, JSON, and a baseline that the tests hold later kernels against.
 
+use std::fs;
 use std::path::PathBuf;
+use std::thread;
 
 use anyhow::{bail, Result};
 use doors_protocol::bench::{Section, PATHS};
@@ -144,6 +146,11 @@ pub fn run(paths: &Paths, options: &Options) -> Result<i32> {
     let figures: Vec<figure::Figure> = boots.iter().flat_map(Measured::figures).collect();
     let omitted: Vec<_> = boots.iter().flat_map(|b| b.omitted.clone()).collect();
     print!("{}", report::text(&figures, &omitted));
+    if let (true, Some(load)) = (figures.iter().any(|f| f.unit == Unit::Nanoseconds), busy()) {
+        ui::say(&format!(
+            "this machine is busy (a load of {load:.1}): only the figures in instructions are worth something"
+        ));
+    }
 
     for plot in plot::all(&figures)? {
         let path = paths.target(PLOTS).join(plot.name);
@@ -157,6 +164,15 @@ pub fn run(paths: &Paths, options: &Options) -> Result<i32> {
         cache::replace(json, text.as_bytes())?;
     }
     Ok(0)
+}
+
+/// How busy this machine has been of late, if others wanted its processors besides us.
+fn busy() -> Option<f64> {
+    let average = fs::read_to_string("/proc/loadavg").ok()?;
+    let load: f64 = average.split(' ').next()?.parse().ok()?;
+    let processors = thread::available_parallelism().map_or(1, usize::from) as f64;
+    // Ours are the two of the guest, and a little.
+    (load > processors.max(2.0) + 0.7).then_some(load)
 }
 
 #[cfg(test)]

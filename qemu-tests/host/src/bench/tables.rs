@@ -133,7 +133,7 @@ fn replies(selection: &Selection<'_>, unit: &str) -> Tabled {
     grid(
         selection,
         &[Section::Replies],
-        format!("Larger replies to 8 bytes: a round trip in {unit}, the median"),
+        format!("Larger replies to 16 bytes: a round trip in {unit}, the median"),
         |row| row.reply_bytes,
         bytes,
         |figure| p50(Some(figure)).map_or(NONE.into(), short),
@@ -175,8 +175,8 @@ fn descriptors(selection: &Selection<'_>, unit: &str) -> Tabled {
         vec![path.to_owned(), exactly(with), exactly(more)]
     };
     Tabled {
-        title: format!("A descriptor goes along with 8 bytes: a round trip in {unit}, the median"),
-        header: strings(&["path", "with it", "more than without"]),
+        title: format!("A descriptor goes along with 16 bytes: a round trip in {unit}, the median"),
+        header: strings(&["path", "with it", "more than 8 bytes alone"]),
         rows: selection.paths(sections).into_iter().map(row).collect(),
     }
 }
@@ -287,6 +287,9 @@ fn pairs(selection: &Selection<'_>) -> Tabled {
             ("two pairs", &|f| rate(f.row.throughput)),
             ("two to one", &|f| {
                 ratio(f.measure("two_pairs_to_one"), Some(1.0))
+            }),
+            ("by medians", &|f| {
+                ratio(f.measure("two_pairs_to_one_by_median"), Some(1.0))
             }),
         ],
     )

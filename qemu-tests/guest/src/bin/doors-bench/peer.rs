@@ -40,6 +40,10 @@ pub(crate) struct Shape {
 /// A short reply: a number.
 const SHORT: usize = 8;
 
+/// The argument where the question is about something else: who looks for the cost of a plain call, of 8 bytes, does not
+/// find these rows by mistake.
+pub(crate) const REQUEST: usize = 16;
+
 impl Shape {
     /// One client; the reply is short.
     pub(crate) fn of(argument: usize) -> Shape {

@@ -8,14 +8,14 @@ use doors_protocol::bench::Section;
 use super::{row, with_tally, Bench};
 use crate::measure::{Effort, Group, Server};
 use crate::peer::door::{Service, Work};
-use crate::peer::{Path, Shape};
+use crate::peer::{Path, Shape, REQUEST};
 use crate::process::Cpus;
 
 /// How many servers one call goes through.
 pub(super) const DEPTHS: [usize; 4] = [1, 2, 4, 8];
 
 pub(super) fn ask(bench: &Bench, path: &dyn Path) -> io::Result<()> {
-    let (shape, cpus) = (Shape::of(8), Cpus::Only(0));
+    let (shape, cpus) = (Shape::of(REQUEST), Cpus::Only(0));
     let effort = Effort {
         budget: bench.options.budget(10),
         kept: 2000,

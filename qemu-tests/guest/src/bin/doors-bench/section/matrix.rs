@@ -7,7 +7,7 @@ use doors_protocol::bench::Section;
 
 use super::{row, with_tally, Bench};
 use crate::measure::Effort;
-use crate::peer::{Path, Shape};
+use crate::peer::{Path, Shape, REQUEST};
 use crate::process::Cpus;
 
 /// One measurement.
@@ -34,19 +34,19 @@ const HOGS: [usize; 4] = [1, 2, 3, 4];
 impl Bench {
     /// The cells of one section.
     pub(super) fn cells(&self, section: Section) -> Vec<Cell> {
-        let number = Shape::of(8);
+        let (number, request) = (Shape::of(8), Shape::of(REQUEST));
         let (shapes, hogs, milliseconds): (Vec<Shape>, &[usize], u64) = match section {
             Section::Messages => ([0, 8].map(Shape::of).into(), &[0], 10),
             Section::Sizes => (SIZES.map(Shape::of).into(), &[0], 12),
             Section::Replies => (
-                REPLIES.map(|reply| Shape { reply, ..number }).into(),
+                REPLIES.map(|reply| Shape { reply, ..request }).into(),
                 &[0],
                 12,
             ),
             Section::Descriptors => {
                 let shape = Shape {
                     descriptor: true,
-                    ..number
+                    ..request
                 };
                 (vec![shape], &[0], 10)
             }
