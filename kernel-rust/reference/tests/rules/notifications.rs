@@ -240,8 +240,8 @@ fn released_by_a_return() {
     assert_eq!(told, BTreeSet::from([0, 2]));
 }
 
-/// DE-12, DE-14: a server whose table is full drops what it was sent, and parks again. Who is told that this was the last
-/// but one may be this server, or another one that parked before.
+/// DE-12, DE-14: a server whose table is full drops what it was sent, and parks again. Who is told that this was the
+/// last but one may be this server, or another one that parked before.
 #[test]
 fn dropped_for_want_of_room() {
     let mut story = Story::with(4, &[0, DOOR_UNREF]);

@@ -63,8 +63,8 @@ const NEXT_OR_NEW: &[Operation] = &[
     Do(ThreadId(0), Return(Reply::EMPTY)),
 ];
 
-/// Process 0 is killed. Thread 1's call of its own door may end before the door is revoked, and use the one notification
-/// up (UN-8), or not; process 1 sees what the door has left. From seed 31000688.
+/// Process 0 is killed. Thread 1's call of its own door may end before the door is revoked, and use the one
+/// notification up (UN-8), or not; process 1 sees what the door has left. From seed 31000688.
 const DEATH_IN_A_CALL: &[Operation] = &[
     Do(ThreadId(0), Create { attributes: 0x1 }),
     Do(ThreadId(0), Spawn),
