@@ -103,7 +103,7 @@ fn finish(
             }
         }
         None => {
-            waiting.suspend(me, arguments, params);
+            waiting.suspend(me, arguments, params)?;
             // SAFETY: The function is one of `restart_syscall(2)`.
             unsafe { bindings::set_restart_fn(Some(restart)) };
             Err(ERESTART_RESTARTBLOCK)
@@ -116,7 +116,10 @@ unsafe extern "C" fn restart(_block: *mut bindings::restart_block) -> c_long {
     let resumed = Current::get_existing()
         .and_then(|me| Some((me.suspended(take_call)?, me)))
         .ok_or(EINTR)
-        .and_then(|(call, me)| finish(&me, call.waiting, call.arguments, call.params));
+        .and_then(|(call, me)| {
+            let call = KBox::into_inner(call);
+            finish(&me, call.waiting, call.arguments, call.params)
+        });
     match resumed {
         Ok(()) => 0,
         Err(error) => error.to_errno() as c_long,

@@ -202,17 +202,11 @@ fn notify(me: &Current, telling: Telling) -> Result {
         // This thread can never be told.
         return Ok(());
     };
-    let extras = match about {
-        None => None,
-        about => {
-            let files = Files::new();
-            let Ok(extras) = KBox::new(Extras { files, about }, GFP_KERNEL_ACCOUNT) else {
-                telling.put_back();
-                return Err(EAGAIN);
-            };
-            Some(extras)
-        }
-    };
+    // Without memory for it, the procedure does without the information.
+    let extras = about.and_then(|door| {
+        let (files, about) = (Files::new(), Some(door));
+        KBox::new(Extras { files, about }, GFP_KERNEL_ACCOUNT).ok()
+    });
     let ticket = me.call.begin().ok_or(EINTR)?;
     let depleted = server.depleted;
     let handed_over = call::hand_over(me, server, ticket, |request| {
@@ -237,7 +231,7 @@ fn notify(me: &Current, telling: Telling) -> Result {
 /// Waits for the end of a notification.
 fn finish_notification(me: &Current, mut waiting: Waiting) -> Result {
     if wait(me, &mut waiting).is_none() {
-        waiting.suspend(me, None, 0);
+        waiting.suspend(me, None, 0)?;
         // `door_unref` begins again after the stop, with `resume_notification`.
         return Err(ERESTARTNOINTR);
     }
@@ -251,7 +245,7 @@ fn finish_notification(me: &Current, mut waiting: Waiting) -> Result {
 fn resume_notification(me: &Current) -> Result {
     match me.suspended(Option::take) {
         Some(call) if matches!(call.waiting.callee, Callee::Unreferenced(_)) => {
-            finish_notification(me, call.waiting)
+            finish_notification(me, KBox::into_inner(call).waiting)
         }
         other => {
             me.suspended(|place| *place = other);

@@ -64,7 +64,7 @@ pub(crate) struct Thread {
     pub(crate) room_address: Atomic<usize>,
     /// The call that it makes, while it is stopped in the middle of it. Only the thread itself
     /// looks at it.
-    suspended: Slot<Option<Suspended>>,
+    suspended: Slot<Option<KBox<Suspended>>>,
     /// The private door that it serves (BI-1). Only the thread itself looks at it.
     bound: Slot<Option<Arc<Door>>>,
     /// As a caller that waits for a thread: for which door, by its address, and how urgently. The
@@ -103,6 +103,9 @@ impl_list_item! {
         using ListLinks { self.queued_links };
     }
 }
+
+// One for each thread that uses doors, in a slab of 512 bytes with the count of its references.
+const _: () = assert!(size_of::<Thread>() <= 504);
 
 impl Thread {
     /// The task.
@@ -235,7 +238,7 @@ impl Current {
     }
 
     /// The call that the thread makes and was stopped in.
-    pub(crate) fn suspended<R>(&self, work: impl FnOnce(&mut Option<Suspended>) -> R) -> R {
+    pub(crate) fn suspended<R>(&self, work: impl FnOnce(&mut Option<KBox<Suspended>>) -> R) -> R {
         // SAFETY: Only the thread itself calls this, and not from within `work`, which every caller
         // of this function keeps to a few moves.
         unsafe { self.thread.suspended.with(work) }

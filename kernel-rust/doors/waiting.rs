@@ -88,23 +88,41 @@ impl Waiting {
         }
     }
 
-    /// Puts the call aside, while the thread is stopped in the middle of it.
+    /// Puts the call aside, while the thread is stopped in the middle of it. Without memory for
+    /// that, the call is given up.
+    ///
+    /// # Errors
+    ///
+    /// `EINTR`, then.
     #[cold]
-    pub(crate) fn suspend(mut self, me: &Current, arguments: Option<DoorArg>, params: usize) {
+    pub(crate) fn suspend(
+        mut self,
+        me: &Current,
+        arguments: Option<DoorArg>,
+        params: usize,
+    ) -> Result {
+        let Ok(place) = KBox::<Suspended>::new_uninit(GFP_KERNEL_ACCOUNT) else {
+            leave(me, self, Reason::Interrupted);
+            return Err(EINTR);
+        };
         if let Callee::File(file) = &mut self.callee {
             file.keep();
         }
-        let suspended = Suspended {
-            waiting: self,
-            arguments,
-            params,
-        };
+        let suspended = KBox::write(
+            place,
+            Suspended {
+                waiting: self,
+                arguments,
+                params,
+            },
+        );
         me.suspended(|place| *place = Some(suspended));
+        Ok(())
     }
 }
 
 /// Takes what the thread was stopped in, if that is a `door_call`.
-pub(crate) fn take_call(place: &mut Option<Suspended>) -> Option<Suspended> {
+pub(crate) fn take_call(place: &mut Option<KBox<Suspended>>) -> Option<KBox<Suspended>> {
     place.take_if(|suspended| matches!(suspended.waiting.callee, Callee::File(_)))
 }
 
@@ -112,7 +130,7 @@ pub(crate) fn take_call(place: &mut Option<Suspended>) -> Option<Suspended> {
 /// nobody writes to the buffers of the program any more (SI-2, SI-10).
 pub(crate) fn interrupted(me: &Current) {
     if let Some(call) = me.suspended(take_call) {
-        leave(me, call.waiting, Reason::Interrupted);
+        leave(me, KBox::into_inner(call).waiting, Reason::Interrupted);
     }
 }
 
@@ -121,7 +139,7 @@ pub(crate) fn interrupted(me: &Current) {
 pub(crate) fn give_up(me: &Current, reason: Reason) {
     if me.suspended(|place| place.is_some()) {
         if let Some(call) = me.suspended(Option::take) {
-            leave(me, call.waiting, reason);
+            leave(me, KBox::into_inner(call).waiting, reason);
         }
     }
 }

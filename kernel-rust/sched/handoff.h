@@ -54,6 +54,52 @@ static void handoff_psi_split(struct task_struct *context, struct task_struct *p
 #endif
 }
 
+#ifdef CONFIG_PSI
+/* Both are on this run queue, whose lock keeps them in their cgroups. */
+static inline bool handoff_same_cgroups(struct task_struct *prev,
+					struct task_struct *to)
+{
+#ifdef CONFIG_CGROUPS
+	return rcu_access_pointer(prev->cgroups) == rcu_access_pointer(to->cgroups);
+#else
+	return true;
+#endif
+}
+#endif
+
+/*
+ * @to runs in the place of @prev. Within one group that changes nothing about
+ * how many tasks run and wait there, so the two just change places.
+ */
+static void handoff_psi_replace(struct task_struct *prev, struct task_struct *to,
+				int flags)
+{
+#ifdef CONFIG_PSI
+	const unsigned int runs = TSK_RUNNING | TSK_ONCPU;
+
+	if (static_branch_likely(&psi_disabled))
+		return;
+	if (prev->psi_flags == runs && !to->psi_flags && !prev->in_memstall &&
+	    !to->in_memstall && !prev->in_iowait &&
+	    handoff_same_cgroups(prev, to)) {
+		prev->psi_flags = 0;
+		to->psi_flags = runs;
+		return;
+	}
+	psi_enqueue(to, flags);
+	psi_task_switch(prev, to, true);
+#endif
+}
+
+/* As activate_task(), but for the pressure stall information of @to. */
+static void handoff_activate(struct rq *rq, struct task_struct *to, int flags)
+{
+	uclamp_rq_inc(rq, to, flags);
+	to->sched_class->enqueue_task(rq, to, flags);
+	sched_info_enqueue(rq, to);
+	WRITE_ONCE(to->on_rq, TASK_ON_RQ_QUEUED);
+}
+
 /* Ends the loan of @donor: its donee stands on its own feet. */
 static void handoff_end_loan(struct rq *rq, struct task_struct *donor)
 {
@@ -229,11 +275,11 @@ static void handoff_lend(struct rq *rq, struct task_struct *prev,
 }
 
 /*
- * @to is awake and enqueued: @prev sleeps and @to takes its place, unless somebody
+ * @to is awake and enqueued with @flags: @prev sleeps and @to takes its place, unless somebody
  * else has a better claim to the CPU. Unlocks @rq; says whether @prev has slept.
  */
 static bool handoff_replace(struct rq *rq, struct task_struct *prev,
-			    struct task_struct *to, struct rq_flags *rf)
+			    struct task_struct *to, int flags, struct rq_flags *rf)
 	__releases(__rq_lockp(rq))
 {
 	unsigned long prev_state = READ_ONCE(prev->__state);
@@ -245,6 +291,7 @@ static bool handoff_replace(struct rq *rq, struct task_struct *prev,
 	    rq->nr_running != rq->cfs.h_nr_queued ||
 	    !to->se.on_rq || to->se.sched_delayed ||
 	    !try_to_block_task(rq, prev, &prev_state, true)) {
+		psi_enqueue(to, flags);
 		rq_unlock(rq, rf);
 		return false;
 	}
@@ -255,7 +302,7 @@ static bool handoff_replace(struct rq *rq, struct task_struct *prev,
 		to->se.vprot = to->se.vruntime + left;
 	rq_set_donor(rq, to);
 	rq->next_class = to->sched_class;
-	psi_sched_switch(prev, to, true);
+	handoff_psi_replace(prev, to, flags);
 	handoff_switch(rq, prev, to, prev_state, rf);
 	return true;
 }
@@ -318,12 +365,12 @@ static enum handoff handoff_call(struct rq *rq, struct task_struct *prev,
 		return HANDOFF_DONE;
 	}
 	if (delayed)
-		enqueue_task(rq, to, ENQUEUE_NOCLOCK | ENQUEUE_DELAYED);
-	else
-		activate_task(rq, to, flags);
+		flags = ENQUEUE_NOCLOCK | ENQUEUE_DELAYED;
+	handoff_activate(rq, to, flags);
 	handoff_awake(rq, to);
 	raw_spin_unlock(&to->pi_lock);
-	return handoff_replace(rq, prev, to, &rf) ? HANDOFF_DONE : HANDOFF_WOKEN;
+	return handoff_replace(rq, prev, to, flags, &rf) ? HANDOFF_DONE :
+							   HANDOFF_WOKEN;
 
 refuse:
 	raw_spin_unlock(&to->pi_lock);
