@@ -52,7 +52,8 @@ pub enum Section {
 }
 
 impl Section {
-    /// All of them.
+    /// All of them, in the order in which they are measured. Last is the one after which the kernel is not as it was: a
+    /// few thousand processes more have been there.
     pub const ALL: [Section; 12] = [
         Section::Messages,
         Section::Sizes,
@@ -64,8 +65,8 @@ impl Section {
         Section::Tail,
         Section::Pairs,
         Section::Crowd,
-        Section::Memory,
         Section::Chain,
+        Section::Memory,
     ];
 
     /// Its name, on the command line and in reports.
