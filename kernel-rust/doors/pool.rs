@@ -43,20 +43,25 @@ pub(crate) struct Pool {
 /// # Invariants
 ///
 /// The activation of every thread in `parked` is in the phase "parked", and that of no other thread
-/// of this pool.
+/// of this pool. `available` is how many they are.
 struct Inner {
     /// Most recently parked first (TP-3).
     parked: List<Thread, PARKED>,
+    available: usize,
+    /// Callers that have been woken because a thread was there, and have not looked yet.
+    called_up: usize,
     /// Callers that sleep until a thread parks, the most urgent ones first (TP-4).
     callers: List<Thread, QUEUED>,
 }
 
 impl Inner {
-    /// A thread is there: wakes the caller whose turn it is. It takes its chance with all others
-    /// who look into the pool meanwhile.
+    /// A thread is there: wakes the caller whose turn it is, unless one that was woken before has
+    /// yet to look. It takes its chance with all others who look into the pool meanwhile.
+    #[inline]
     fn announce(&mut self) {
-        if !self.parked.is_empty() {
+        if self.available > self.called_up {
             if let Some(caller) = self.callers.pop_front() {
+                self.called_up += 1;
                 caller.task().wake_up();
             }
         }
@@ -73,12 +78,17 @@ impl Inner {
         let mut place = self.parked.cursor_front();
         for _ in 0..CANDIDATES {
             match place.peek_next() {
-                Some(thread) if thread.cpu() == here => return Some(thread.remove()),
+                Some(thread) if thread.cpu() == here => {
+                    self.available -= 1;
+                    return Some(thread.remove());
+                }
                 Some(_) => _ = place.move_next(),
                 None => break,
             }
         }
-        self.parked.pop_front()
+        let thread = self.parked.pop_front()?;
+        self.available -= 1;
+        Some(thread)
     }
 
     /// Queues the current thread for `door`: behind its equals, or if its turn has been `before`,
@@ -108,6 +118,8 @@ impl Pool {
         pin_init!(Self {
             inner <- new_spinlock!(Inner {
                 parked: List::new(),
+                available: 0,
+                called_up: 0,
                 callers: List::new(),
             }, "Pool::inner"),
         })
@@ -128,6 +140,7 @@ impl Pool {
             return false;
         };
         inner.parked.push_front(place);
+        inner.available += 1;
         inner.announce();
         true
     }
@@ -142,6 +155,7 @@ impl Pool {
         // SAFETY: A thread that was parked is in the list of the pool that it parked in, which is
         // this one.
         drop(unsafe { inner.parked.remove(thread) });
+        inner.available -= 1;
         true
     }
 
@@ -168,7 +182,7 @@ impl Pool {
                 return Ok(Reserved {
                     pool: self,
                     thread: thread.into_arc(),
-                    depleted: inner.parked.is_empty(),
+                    depleted: inner.available == 0,
                 });
             }
             // A thread waits in one queue at a time, so it has a place for this one.
@@ -181,6 +195,9 @@ impl Pool {
             inner = self.inner.lock();
             // SAFETY: The thread is in the queue of this pool or in none.
             before = unsafe { inner.callers.remove(me) }.is_none();
+            if before {
+                inner.called_up -= 1;
+            }
             if signals::pending() {
                 if before {
                     inner.announce();
@@ -202,10 +219,14 @@ impl Pool {
         // Whoever has looked at its door before it was revoked is in the queue once the lock can be
         // had.
         let mut inner = self.inner.lock();
-        let mut place = inner.callers.cursor_front();
+        let Inner {
+            callers, called_up, ..
+        } = &mut *inner;
+        let mut place = callers.cursor_front();
         while let Some(caller) = place.peek_next() {
             let queued_for = caller.queued_for.load(Relaxed);
             if door.is_none_or(|door| core::ptr::from_ref(door).addr() == queued_for) {
+                *called_up += 1;
                 caller.remove().task().wake_up();
             } else {
                 place.move_next();

@@ -146,13 +146,41 @@ static bool handoff_is_limited(struct task_struct *p)
 	return false;
 }
 
-/* May @prev lend its scheduling context? Under the lock of @rq. */
-static bool handoff_may_lend(struct rq *rq, struct task_struct *prev)
+/* May @prev lend @to its scheduling context? Under the lock of @rq. */
+static bool handoff_may_lend(struct rq *rq, struct task_struct *prev,
+			     struct task_struct *to)
 {
-	return sched_proxy_exec() &&
+	/* Nobody runs with the priority of another task. */
+	return sched_proxy_exec() && prev->static_prio == to->static_prio &&
+	       prev->policy == to->policy &&
 	       (prev->handoff_donor || rq->donor == prev) &&
 	       rq->donor->sched_class == &fair_sched_class &&
 	       !handoff_is_limited(prev);
+}
+
+/*
+ * Accounts to @prev what it has used of the scheduling context that goes to
+ * another task now. The rest of what update_curr() does is about the context,
+ * and is done when somebody asks for it, at the latest at the tick; it leaves
+ * out then what was accounted here.
+ */
+static inline void handoff_account(struct rq *rq, struct task_struct *prev)
+{
+	struct task_struct *donor = rq->donor;
+	s64 delta;
+
+	if (unlikely(donor->sched_class != &fair_sched_class)) {
+		donor->sched_class->update_curr(rq);
+		return;
+	}
+	delta = rq_clock_task(rq) - donor->se.exec_start - rq->handoff_accounted;
+	if (unlikely(delta <= 0))
+		return;
+	rq->handoff_accounted += delta;
+	prev->se.sum_exec_runtime += delta;
+	trace_sched_stat_runtime(prev, delta);
+	account_group_exec_runtime(prev, delta);
+	cgroup_account_cputime(prev, delta);
 }
 
 /* May @prev, which is current, take part in a hand-off at all? */
@@ -244,7 +272,7 @@ static bool handoff_return(struct rq *rq, struct task_struct *prev,
 		return false;
 	}
 	trace_sched_waking(to);
-	rq->donor->sched_class->update_curr(rq);
+	handoff_account(rq, prev);
 	handoff_carry_resched(prev, to);
 	prev->handoff_donor = NULL;
 	to->handoff_donee = NULL;
@@ -263,7 +291,7 @@ static void handoff_lend(struct rq *rq, struct task_struct *prev,
 			 struct rq_flags *rf)
 	__releases(__rq_lockp(rq))
 {
-	rq->donor->sched_class->update_curr(rq);
+	handoff_account(rq, prev);
 	handoff_carry_resched(prev, to);
 	prev->is_blocked = 1;
 	prev->handoff_donee = to;
@@ -360,7 +388,7 @@ static enum handoff handoff_call(struct rq *rq, struct task_struct *prev,
 	/* What has been moved is enqueued once: its load must arrive here. */
 	if (!delayed && !(flags & ENQUEUE_MIGRATED) && to->wake_cpu == cpu &&
 	    prev_state && !signal_pending_state(prev_state, prev) &&
-	    handoff_may_lend(rq, prev) && !handoff_is_limited(to)) {
+	    handoff_may_lend(rq, prev, to) && !handoff_is_limited(to)) {
 		handoff_lend(rq, prev, to, prev_state, &rf);
 		return HANDOFF_DONE;
 	}
