@@ -44,6 +44,7 @@ pub fn play(paths: &Paths, machine: MachineOptions) -> Result<i32> {
         machine,
         timeout: Some(LIMIT),
         added: programs(paths)?,
+        kernel_arguments: Vec::new(),
         command: vec!["sh".into(), format!("{GUEST}/demo.sh")],
     };
     run::run(paths, &options)

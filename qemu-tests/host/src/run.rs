@@ -55,6 +55,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// What is brought along.
     pub added: Vec<Added>,
+    /// What else the kernel is told, one word each.
+    pub kernel_arguments: Vec<String>,
     /// The command.
     pub command: Vec<String>,
 }
@@ -107,6 +109,7 @@ pub fn prepare(
         memory: options.memory.unwrap_or_else(|| options.flavour.memory()),
         accelerator,
         console: Console::Log(log.console()),
+        kernel_arguments: Vec::new(),
     };
     Ok(Prepared { machine, log })
 }
@@ -123,7 +126,11 @@ pub fn run(paths: &Paths, options: &Options) -> Result<i32> {
         jobs: vec![job],
         ..Plan::default()
     };
-    let Prepared { machine, log } = prepare(paths, &options.machine, &plan, &options.added, "run")?;
+    let Prepared { mut machine, log } =
+        prepare(paths, &options.machine, &plan, &options.added, "run")?;
+    machine
+        .kernel_arguments
+        .clone_from(&options.kernel_arguments);
     let limits = Limits {
         boot: options.machine.flavour.boot_limit(),
         job: &|_| options.timeout,

@@ -146,6 +146,9 @@ pub(crate) struct Run {
     /// /NAME in the guest, and also has the path it was given by here, if that is absolute
     #[arg(long, value_name = "HOST[:GUEST]")]
     add: Vec<Added>,
+    /// Tell the kernel this, too, as on a boot loader's command line: one word, such as sched_proxy_exec=0
+    #[arg(long, value_name = "ARG")]
+    kernel_arg: Vec<String>,
     /// The command and its arguments. It begins in /, its standard input is empty
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<String>,
@@ -157,6 +160,7 @@ impl Run {
             machine: self.machine.options(),
             timeout: (self.timeout > 0.0).then(|| Duration::from_secs_f64(self.timeout)),
             added: self.add,
+            kernel_arguments: self.kernel_arg,
             command: self.command,
         };
         run::run(paths, &options)

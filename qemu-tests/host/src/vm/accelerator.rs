@@ -57,6 +57,7 @@ pub fn choose(
         memory: 512,
         accelerator: Accelerator::Kvm,
         console: Console::Log(log.console()),
+        kernel_arguments: Vec::new(),
     };
     let step = ui::Step::begin("trying whether /dev/kvm can run a guest", None);
     let limits = Limits {

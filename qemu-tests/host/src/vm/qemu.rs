@@ -49,6 +49,8 @@ pub struct Machine {
     pub accelerator: Accelerator,
     /// Where its console goes.
     pub console: Console,
+    /// What else the kernel is told. The last word counts, so these outrank ours.
+    pub kernel_arguments: Vec<String>,
 }
 
 /// The guest's ends of the lines that the host listens on, in the order of [`PORTS`].
@@ -164,6 +166,7 @@ impl Machine {
             // It counts instructions here; calibrating it against another clock makes no sense and costs some.
             Accelerator::Icount => words.push("clocksource=tsc"),
         }
+        words.extend(self.kernel_arguments.iter().map(String::as_str));
         words.join(" ")
     }
 }
