@@ -13,6 +13,7 @@ mod crowd;
 mod data;
 mod depletion;
 mod descriptors;
+mod handoff;
 mod last_closes;
 mod leaks;
 mod lifetime;
@@ -64,6 +65,15 @@ const MODULES: &[&[Test]] = &[
     linux::TESTS,
     room::TESTS,
     leaks::TESTS,
+    handoff::shares::TESTS,
+    handoff::clocks::TESTS,
+    handoff::nested::TESTS,
+    handoff::places::TESTS,
+    handoff::priorities::TESTS,
+    handoff::signals::TESTS,
+    handoff::busy::TESTS,
+    handoff::groups::TESTS,
+    handoff::inspection::TESTS,
 ];
 
 const USAGE: &str = "\
