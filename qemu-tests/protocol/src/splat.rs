@@ -42,6 +42,8 @@ const BEGINNINGS: &[&str] = &[
     "rust_kernel: panicked at ",
     "workqueue: WARNING",
     "Out of memory and no killable processes",
+    "psi: inconsistent task state",
+    "psi: task underflow",
 ];
 
 /// What a message contains when it is a complaint wherever the words stand.

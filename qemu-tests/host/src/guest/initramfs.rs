@@ -105,16 +105,17 @@ fn furnish(archive: &mut Archive) -> Result<()> {
     archive.device("/dev/console", 0o600, 5, 1)
 }
 
-/// PID 1, the program that tries random sequences of calls, the benchmark, a shell, busybox with its applets, and in
-/// the place of some of those, coreutils.
+/// PID 1, the programs that try random sequences of calls and disturb calls at random, the benchmark, a shell, busybox
+/// with its applets, and in the place of some of those, coreutils.
 fn install_programs(paths: &Paths, archive: &mut Archive) -> Result<()> {
-    let [init, sequences, bench] =
-        programs::build(paths, &["init", "doors-sequences", "doors-bench"])?
-            .try_into()
-            .ok()
-            .context("three programs were asked for")?;
+    let names = ["init", "doors-sequences", "doors-stress", "doors-bench"];
+    let [init, sequences, stress, bench] = programs::build(paths, &names)?
+        .try_into()
+        .ok()
+        .context("four programs were asked for")?;
     archive.copy(&init, Path::new("/init"))?;
     archive.copy(&sequences, Path::new("/usr/bin/doors-sequences"))?;
+    archive.copy(&stress, Path::new("/usr/bin/doors-stress"))?;
     archive.copy(&bench, Path::new("/usr/bin/doors-bench"))?;
     let (busybox, applets) = packages::busybox(paths)?;
     archive.copy(&busybox, Path::new("/usr/bin/busybox"))?;

@@ -51,6 +51,9 @@ const SEQUENCES: &[Sequences] = &[
 /// How long they may take on a machine that is busy with other things.
 const SEQUENCES_LIMIT: Duration = Duration::from_secs(240);
 
+/// Calls that are disturbed in every way, which the image brings along, too (`qemu-tests/guest/src/bin/doors-stress`).
+const STRESS: (&str, &[&str]) = ("stress", &["doors-stress", "--seconds", "5", "--seed", "1"]);
+
 /// Sequences that are one test.
 struct Sequences {
     name: &'static str,
@@ -102,6 +105,14 @@ pub(super) fn run(
                 name: sequences.name.to_owned(),
                 argv: argv.map(str::to_owned).collect(),
                 limit: SEQUENCES_LIMIT,
+            });
+        }
+        let (name, argv) = STRESS;
+        if wants(name) {
+            tests.push(GuestTest {
+                name: name.to_owned(),
+                argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+                limit: USUAL_LIMIT * 2,
             });
         }
         for CProgram {
