@@ -23,6 +23,10 @@ pub(super) enum Manner {
     Burn = 3,
 }
 
+/// How far a procedure has come that computes for some time.
+pub(super) const BEGUN: i32 = 1;
+pub(super) const ENDED: i32 = 2;
+
 pub(super) struct Peer {
     pub(super) child: Child,
     pub(super) door: Door,
@@ -150,7 +154,11 @@ fn carry_out(call: &Call, progress: &Flag, let_go: &Flag, seen: [&Flag; 2]) {
     match request.first() {
         Some(1) => go_on(&|| count(500)),
         Some(2) => go_on(&|| std::thread::sleep(Duration::from_micros(200))),
-        Some(3) => burn(Duration::from_millis(request[1].into())),
+        Some(3) => {
+            progress.set(BEGUN);
+            burn(Duration::from_millis(request[1].into()));
+            progress.set(ENDED);
+        }
         _ => {}
     }
 }
