@@ -27,7 +27,7 @@ const fn kind(name: &'static str, weight: u64, act: fn(&mut Disturber, Victim)) 
     Kind { name, weight, act }
 }
 
-pub(crate) const KINDS: [Kind; 12] = [
+pub(crate) const KINDS: [Kind; 13] = [
     kind("signals", 40, |_, it| it.signal(libc::SIGUSR1)),
     kind("kills", 4, |_, it| it.kill(libc::SIGKILL)),
     kind("stops", 20, Disturber::stop),
@@ -35,6 +35,7 @@ pub(crate) const KINDS: [Kind; 12] = [
     kind("moves with a signal", 30, Disturber::move_and_signal),
     kind("nice", 30, Disturber::renice),
     kind("policies", 30, Disturber::change_policy),
+    kind("idle", 15, Disturber::make_idle),
     kind("realtime", 15, Disturber::make_realtime),
     kind("looks", 30, |_, it| it.look()),
     kind("changes of group", 30, Disturber::change_group),
@@ -107,14 +108,22 @@ impl Disturber {
     }
 
     fn renice(&mut self, victim: Victim) {
-        let nice = *self.random.one_of(&[0, 0, 5, 19, -5]);
+        // No nicer: who hardly runs at all may keep everybody waiting, in the middle of what the kernel does for it.
+        let nice = *self.random.one_of(&[0, 0, 5, 10, -5]);
         // SAFETY: changes an attribute of a thread, if it exists.
         unsafe { libc::setpriority(libc::PRIO_PROCESS, victim.thread as u32, nice) };
     }
 
     fn change_policy(&mut self, victim: Victim) {
-        let policies = [libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE];
+        let policies = [libc::SCHED_OTHER, libc::SCHED_BATCH];
         victim.set_policy(*self.random.one_of(&policies), 0);
+    }
+
+    /// Not for long, for the reason above.
+    fn make_idle(&mut self, victim: Victim) {
+        victim.set_policy(libc::SCHED_IDLE, 0);
+        nap(self.random.below(2000));
+        victim.set_policy(libc::SCHED_OTHER, 0);
     }
 
     fn make_realtime(&mut self, victim: Victim) {
@@ -259,7 +268,7 @@ fn make_groups() -> Vec<PathBuf> {
         return Vec::new();
     }
     write(&Path::new(TOP).join("cgroup.subtree_control"), "+cpu");
-    let groups = [("light", "30"), ("usual", "100"), ("heavy", "300")];
+    let groups = [("light", "50"), ("usual", "100"), ("heavy", "200")];
     let groups = groups.map(|(name, weight)| {
         let group = Path::new(TOP).join(name);
         fs::create_dir_all(&group).ok()?;
