@@ -17,6 +17,7 @@ mod by_value;
 
 mod activation;
 mod call;
+mod handoff;
 mod losses;
 mod round_trip;
 
