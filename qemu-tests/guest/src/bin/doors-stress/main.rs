@@ -23,10 +23,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// How long a client may wait for an answer when nobody disturbs it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How many answers each client must get in peace.
-const IN_PEACE: u64 = 5;
+const IN_PEACE: u64 = 3;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -91,7 +91,7 @@ fn serve(board: &'static Board, number: usize, place: usize, seed: u64) {
     // SAFETY: the procedure accepts any cookie.
     let door = unsafe { door_create(Some(task::procedure), std::ptr::null_mut(), DOOR_NO_CANCEL) };
     seat.doors[place].store(door + 1, Ordering::SeqCst);
-    std::thread::spawn(|| task::rival());
+    std::thread::spawn(move || task::rival(board));
     let mut random = Random::new(seed);
     let mut client = None;
     loop {

@@ -102,12 +102,17 @@ fn serve(server: &Server, number: u64) -> Result<u64, i32> {
     seat.threads[server.place].store(unsafe { libc::gettid() }, Ordering::Relaxed);
     count(&server.board.served);
     let mood = mix(number ^ (server.place as u64) << 32);
-    be_busy(mood);
+    let is_peace = server.board.is_peace();
+    if !is_peace {
+        be_busy(mood);
+    }
     let number = match server.next {
         Some(next) => call(next, number)?,
         None => number,
     };
-    be_busy(mood.rotate_right(20));
+    if !is_peace {
+        be_busy(mood.rotate_right(20));
+    }
     Ok(step(number, server.place))
 }
 
@@ -152,9 +157,9 @@ fn contend(times: u64) {
     }
 }
 
-/// A thread of every server that now and then holds the lock.
-pub(crate) fn rival() -> ! {
-    loop {
+/// A thread of every server that now and then holds the lock, until there is peace.
+pub(crate) fn rival(board: &Board) {
+    while !board.is_peace() {
         contend(3000);
         nap(300);
     }

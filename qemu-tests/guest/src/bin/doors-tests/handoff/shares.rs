@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! A client and its server are as good as one program to those that they share a CPU with.
 
-use super::hogs::{eventually, hog, keep_to, used, FIRST};
+use super::hogs::{eventually, hog, keep_to, used, used_here, FIRST};
 use super::peer::Peer;
 use crate::support::{fork, tests};
 use std::time::Duration;
@@ -60,6 +60,13 @@ fn a_hog_does_not_come_between() {
     keep_to(peer.thread, FIRST);
     let hogs = [hog(FIRST), hog(FIRST)];
     keep_to(0, FIRST);
+    peer.settle();
+    let before = used_here() + used(peer.child.pid);
+    peer.settle();
+    if used_here() + used(peer.child.pid) - before > Duration::from_millis(4) {
+        // On so slow a kernel the pair does not want the CPU rarely.
+        return;
+    }
     eventually(|| {
         let calls = (0..CALLS).map(|_| {
             std::thread::sleep(Duration::from_micros(500));
