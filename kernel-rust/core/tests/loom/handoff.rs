@@ -69,6 +69,15 @@ fn change_server(cpu: &Cpu<'_>) {
     cpu.sched_change(SERVER);
 }
 
+fn tick(cpu: &Cpu<'_>) {
+    cpu.sched_tick(0);
+}
+
+fn tick_and_signal_caller(cpu: &Cpu<'_>) {
+    tick(cpu);
+    signal_caller(cpu);
+}
+
 /// Ends the nap of the server.
 fn end_nap(cpu: &Cpu<'_>) {
     cpu.machine.event.store(true, Release);
@@ -328,6 +337,15 @@ fn a_chain_of_loans_with_a_signal_to_its_middle() {
 #[test]
 fn a_chain_of_loans_with_a_signal_to_its_end() {
     chained(&[signal_inner_server]);
+}
+
+/// The tick ends a loan, and the donor may be woken besides.
+#[test]
+fn lend_and_return_with_a_tick() {
+    for act in [&[tick as Act], &[tick_and_signal_caller]] {
+        let seen = disturbed(true, act);
+        assert!(happened(&seen.lent) && happened(&seen.ended));
+    }
 }
 
 /// A change of priority ends a loan, whichever end of it is concerned.

@@ -86,6 +86,18 @@ impl<'m> Cpu<'m> {
         }
     }
 
+    /// `sched_tick()` of another CPU, between any two of its steps that take the lock.
+    pub(super) fn sched_tick(&self, cpu: usize) {
+        let mut rq = self.machine.rq_lock(cpu);
+        if rq.curr == NONE {
+            return;
+        }
+        let donor = self.task(rq.curr).handoff_donor.load(Relaxed);
+        if donor != NONE {
+            self.handoff_end_loan(&mut rq, donor);
+        }
+    }
+
     /// `enqueue_task()`
     pub(super) fn enqueue_task(&self, rq: &mut RunQueue, p: TaskId) {
         assert!(!rq.queue.contains(&p), "{p} is queued twice");
@@ -144,8 +156,8 @@ impl<'m> Cpu<'m> {
         {
             self.handoff_end_loan(&mut rq, p);
         }
-        // `task_on_cpu()`
-        if rq.curr != p {
+        // `task_on_cpu()` and `handoff_borrows()`
+        if rq.curr != p && task.handoff_donor.load(Relaxed) == NONE {
             self.resched_curr(&rq);
         }
         self.ttwu_do_wakeup(p);

@@ -87,7 +87,11 @@ impl<'m> Cpu<'m> {
         let prev_state = task.state.load(Relaxed);
         let is_lent =
             task.handoff_donor.load(Relaxed) == to || self.mutant(Mutant::ReturnUnchecked);
-        if !is_lent || prev_state == TASK_RUNNING || self.handoff_is_disturbed(prev_state, prev) {
+        if !is_lent
+            || rq.donor == prev
+            || prev_state == TASK_RUNNING
+            || self.handoff_is_disturbed(prev_state, prev)
+        {
             return false;
         }
         self.machine.setup.seen.returned.fetch_add(1, Relaxed);
