@@ -7,6 +7,11 @@ use crate::{
         DoorArg,
         DoorDesc, //
     },
+    across::{
+        self,
+        Absent,
+        Unreachable, //
+    },
     descriptors::{
         self,
         Arriving,
@@ -38,11 +43,7 @@ use crate::{
         Current,
         Thread, //
     },
-    user::{
-        self,
-        Absent,
-        Unreachable, //
-    },
+    user,
     waiting::{
         give_up,
         take_call,
@@ -74,12 +75,12 @@ pub(crate) fn door_call(fd: i32, params: usize) -> Result {
         .check_request(sent.data_size as usize, sent.desc_num)?;
 
     let me = Current::get()?;
-    // A debugger may have kept the thread from going back to a call that it was stopped in.
-    give_up(&me, Reason::Interrupted);
-    if sent.desc_num > 0 {
-        // The descriptor of the door may be among those that are released.
+    if sent.desc_num > 0 || me.suspended(|place| place.is_some()) {
+        // The descriptor of the door may be among those that are released or closed meanwhile.
         file.keep();
     }
+    // A debugger may have kept the thread from going back to a call that it was stopped in.
+    give_up(&me, Reason::Interrupted);
     let started = start(&me, &file, &arguments)?;
     let waiting = Waiting::new(started, Callee::File(file));
     finish(&me, waiting, arguments, params)
@@ -87,12 +88,7 @@ pub(crate) fn door_call(fd: i32, params: usize) -> Result {
 
 /// Waits for the answer, and takes it in.
 #[inline]
-fn finish(
-    me: &Current,
-    mut waiting: Waiting,
-    arguments: Option<DoorArg>,
-    params: usize,
-) -> Result {
+fn finish(me: &Current, mut waiting: Waiting, arguments: Option<DoorArg>, params: usize) -> Result {
     match wait(me, &mut waiting) {
         Some(end) => {
             end?;
@@ -143,6 +139,8 @@ fn start(
     // What is fetched in advance may fail; that is reported in its turn.
     let entries = (sent.desc_num != 0).then(|| descriptors::fetch(&sent));
 
+    // Dropped after the server, which is not to wait for what closing may take.
+    let mut released = None;
     let (server, about, frame) = loop {
         let mut server = door.pool().reserve(me, door)?;
         if sent.desc_num > DESC_MAX {
@@ -162,10 +160,9 @@ fn start(
         drop(server);
         user::fault_in(data_ptr, data_size)?;
         if signals::pending() {
-            return Err(EAGAIN);
+            return Err(signals::before_the_call());
         }
     };
-    let mut released = None;
     let extras = match (entries, about) {
         (None, None) => None,
         (entries, about) => Some(gather(entries, about, &mut released)?),
@@ -187,7 +184,7 @@ fn start(
         request.depleted = depleted;
         request.is_notification = false;
     })?;
-    if released.is_some() {
+    if released.is_some_and(|released| !released.is_empty()) {
         // Closing can take as long as a file system likes, and the server need not wait for it.
         server.task().wake_up();
     }
@@ -202,9 +199,7 @@ fn gather(
     released: &mut Option<Released>,
 ) -> Result<KBox<Extras>> {
     let entries = entries.unwrap_or_else(|| Ok(KVVec::new()))?;
-    let mut closing = Released::new();
-    let files = descriptors::send(&entries, &mut closing)?;
-    *released = (!closing.is_empty()).then_some(closing);
+    let files = descriptors::send(&entries, released.insert(Released::new()))?;
     Ok(KBox::new(Extras { files, about }, GFP_KERNEL_ACCOUNT)?)
 }
 
@@ -236,14 +231,16 @@ fn push(server: &mut Reserved<'_>, to: usize, from: usize, size: usize) -> Resul
         return Ok(true);
     }
     if size <= COPY_MAX {
-        return match user::without_faults(|| server.request(|request| request.parcel.pack(from, size))) {
+        return match user::without_faults(|| {
+            server.request(|request| request.parcel.pack(from, size))
+        }) {
             Ok(()) => Ok(true),
             Err(EFAULT) => Ok(false),
             Err(error) => Err(error),
         };
     }
-    let mm = user::address_space(server.thread().task()).ok_or(EINTR)?;
-    match user::copy_across(&mm, to, from, size, Absent::Fail) {
+    let mm = across::address_space(server.thread().task()).ok_or(EINTR)?;
+    match across::copy_across(&mm, to, from, size, Absent::Fail) {
         Ok(()) => Ok(true),
         Err(Unreachable::Source) => Ok(false),
         Err(Unreachable::Target) => Err(E2BIG),
@@ -260,6 +257,8 @@ fn receive(
     mut arguments: DoorArg,
     params: usize,
 ) -> Result {
+    // Whatever goes wrong, they do not stay where they are.
+    let files = me.answer(|answer| answer.files.take());
     let mapping = if shape.fits(arguments.rsize as usize) {
         None
     } else {
@@ -277,7 +276,7 @@ fn receive(
         me.answer(|answer| answer.parcel.unpack(rbuf, shape.data_size()))?;
     }
     let descs = rbuf.wrapping_add(shape.desc_offset());
-    let arriving = match me.answer(|answer| answer.files.take()) {
+    let arriving = match files {
         None => None,
         Some(files) => {
             let arriving = Arriving::reserve(files)?;

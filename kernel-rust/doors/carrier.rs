@@ -8,9 +8,9 @@
 //! publication for a second reason: a carrier that switches straight to the peer needs to find this
 //! thread asleep already.
 //!
-//! There are two carriers. The *hand-off* switches straight to the peer; the scheduler turns it into
-//! the other one by itself where it must (see `kernel/sched/handoff.h`). The *wake-up* wakes the
-//! peer and sleeps. Which one is tried first can be chosen in debugfs, to compare them.
+//! There are two carriers. The *hand-off* switches straight to the peer; the scheduler turns it
+//! into the other one by itself where it must (see `kernel/sched/handoff.h`). The *wake-up* wakes
+//! the peer and sleeps. Which one is tried first can be chosen in debugfs, to compare them.
 
 use kernel::{
     bindings,

@@ -123,7 +123,10 @@ fn identify(request: &Request) -> Result<(Credentials, i32)> {
     let identity = if request.is_notification {
         (Credentials::of(current!())?, 0)
     } else {
-        (Credentials::of(caller.task())?, caller.task().tgid_nr_ns(None))
+        (
+            Credentials::of(caller.task())?,
+            caller.task().tgid_nr_ns(None),
+        )
     };
     // A caller that is no longer waiting may have become somebody else meanwhile.
     if !caller.call.is_open(request.ticket) {

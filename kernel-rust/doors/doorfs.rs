@@ -179,7 +179,8 @@ pub(crate) fn put(file: ARef<File>) {
 /// # Invariants
 ///
 /// `file` is a valid file with a door. It is `owned`, or the descriptor keeps it: nobody but the
-/// current task has the table in which that is, and the current task leaves it alone.
+/// current task has the table in which that is, and the current task leaves it alone and runs no
+/// task work.
 pub(crate) struct DoorFile {
     file: NonNull<bindings::file>,
     /// We have a reference to the file.
@@ -209,7 +210,8 @@ impl DoorFile {
         // SAFETY: A bad number has no file; the result is put back when it is dropped.
         let word = unsafe { bindings::doors_fdget(fd) };
         let owned = word & bindings::FDPUT_FPUT as usize != 0;
-        let raw = (word & !((bindings::FDPUT_FPUT | bindings::FDPUT_POS_UNLOCK) as usize)) as *mut bindings::file;
+        let raw = (word & !((bindings::FDPUT_FPUT | bindings::FDPUT_POS_UNLOCK) as usize))
+            as *mut bindings::file;
         let file = NonNull::new(raw).ok_or(EBADF)?;
         // INVARIANT: `fdget` has found it, and taken a reference if one is needed.
         let mut this = ManuallyDrop::new(Self {

@@ -12,7 +12,7 @@
 //! - [`thread`], [`process`], [`door`]: what a task, a process and a descriptor are to doors;
 //! - [`binding`], [`parameters`], [`credentials`]: who serves, what a door takes, who calls;
 //! - [`references`], [`notifications`]: telling a process that nobody uses its door any more;
-//! - [`descriptors`], [`user`], [`mapping`]: what a call carries across;
+//! - [`descriptors`], [`user`], [`across`], [`mapping`]: what a call carries across;
 //! - [`doorfs`], [`namefs`], [`pseudofs`], [`attach`]: files, and names for them;
 //! - [`signals`], [`exit`]: what interrupts a thread, and the end of threads and processes;
 //! - [`model`]: everything above that is a decision, in code that knows no kernel and is tested
@@ -39,6 +39,7 @@ use kernel::{
     prelude::*, //
 };
 
+mod across;
 mod attach;
 mod binding;
 mod call;

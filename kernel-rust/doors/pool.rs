@@ -19,7 +19,6 @@ use crate::{
 };
 use core::mem::ManuallyDrop;
 use kernel::{
-    bindings,
     list::{
         List,
         ListArc, //
@@ -48,47 +47,30 @@ struct Inner {
     /// Most recently parked first (TP-3).
     parked: List<Thread, PARKED>,
     available: usize,
-    /// Callers that have been woken because a thread was there, and have not looked yet.
+    /// Callers that have been woken because a thread was there, and have not looked yet; and how
+    /// urgent the last one of them was.
     called_up: usize,
+    called_up_priority: i32,
     /// Callers that sleep until a thread parks, the most urgent ones first (TP-4).
     callers: List<Thread, QUEUED>,
 }
 
 impl Inner {
-    /// A thread is there: wakes the caller whose turn it is, unless one that was woken before has
-    /// yet to look. It takes its chance with all others who look into the pool meanwhile.
+    /// A thread is there: wakes the caller whose turn it is, unless one that was woken before and
+    /// is as urgent has yet to look. It takes its chance with all others who look into the pool
+    /// meanwhile.
     #[inline]
     fn announce(&mut self) {
-        if self.available > self.called_up {
-            if let Some(caller) = self.callers.pop_front() {
-                self.called_up += 1;
-                caller.task().wake_up();
-            }
+        let mut front = self.callers.cursor_front();
+        let Some(caller) = front.peek_next() else {
+            return;
+        };
+        let priority = caller.queued_priority.load(Relaxed);
+        if self.available > self.called_up || priority < self.called_up_priority {
+            self.called_up += 1;
+            self.called_up_priority = priority;
+            caller.remove().task().wake_up();
         }
-    }
-
-    /// Takes the most recently parked thread out; a less recent one if that was on this CPU, to
-    /// which the first one would have to be moved.
-    #[inline]
-    fn pop(&mut self) -> Option<ListArc<Thread, PARKED>> {
-        const CANDIDATES: usize = 4;
-
-        // SAFETY: A number that may be old at once is good enough.
-        let here = unsafe { bindings::raw_smp_processor_id() } as u32;
-        let mut place = self.parked.cursor_front();
-        for _ in 0..CANDIDATES {
-            match place.peek_next() {
-                Some(thread) if thread.cpu() == here => {
-                    self.available -= 1;
-                    return Some(thread.remove());
-                }
-                Some(_) => _ = place.move_next(),
-                None => break,
-            }
-        }
-        let thread = self.parked.pop_front()?;
-        self.available -= 1;
-        Some(thread)
     }
 
     /// Queues the current thread for `door`: behind its equals, or if its turn has been `before`,
@@ -120,6 +102,7 @@ impl Pool {
                 parked: List::new(),
                 available: 0,
                 called_up: 0,
+                called_up_priority: 0,
                 callers: List::new(),
             }, "Pool::inner"),
         })
@@ -176,7 +159,8 @@ impl Pool {
                 }
                 return Err(EBADF);
             }
-            if let Some(thread) = inner.pop() {
+            if let Some(thread) = inner.parked.pop_front() {
+                inner.available -= 1;
                 // INVARIANT: The phase and the membership change together, under the lock.
                 thread.activation.reserve();
                 return Ok(Reserved {
@@ -204,10 +188,8 @@ impl Pool {
                 }
                 return Err(if door.is_revoked() {
                     EBADF
-                } else if signals::handler_or_death_pending() {
-                    EAGAIN
                 } else {
-                    ERESTARTNOHAND
+                    signals::before_the_call()
                 });
             }
         }

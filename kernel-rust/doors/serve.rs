@@ -4,6 +4,11 @@
 
 use crate::{
     abi,
+    across::{
+        self,
+        Absent,
+        Unreachable, //
+    },
     carrier::{
         self,
         Sleep, //
@@ -35,11 +40,7 @@ use crate::{
         Current,
         Thread, //
     },
-    user::{
-        self,
-        Absent,
-        Unreachable, //
-    },
+    user,
 };
 use kernel::{
     bindings,
@@ -103,6 +104,10 @@ pub(crate) fn door_return(results: Results, stack: Stack) -> Result {
 
 /// The thread exits: a call that it serves fails (SI-30).
 pub(crate) fn abandon(me: &Current) {
+    if me.activation.is_deserted() {
+        // It serves nobody, and its place is that of the caller that had reserved it.
+        return;
+    }
     if let Some(outgoing) = fail(me, EINTR) {
         drop(send(&outgoing));
         outgoing.caller.task().wake_up();
@@ -159,12 +164,7 @@ fn discard(results: Results) -> Result {
 /// Collects what the server replies, in the place of the caller. The order of the checks is that of
 /// RE-5. An `Err` is the server's; one within the answer is the caller's.
 #[inline]
-fn compose(
-    caller: &Thread,
-    ticket: Ticket,
-    buffer: Option<Buffer>,
-    results: Results,
-) -> Result {
+fn compose(caller: &Thread, ticket: Ticket, buffer: Option<Buffer>, results: Results) -> Result {
     // SAFETY: Our caller has begun to reply, and nobody but us does that.
     let answer = |outcome, files| unsafe {
         caller.call.place(|answer| {
@@ -229,11 +229,11 @@ fn write_across(
     } else {
         ask_for_room(caller, ticket, shape)?
     };
-    let mm = user::address_space(caller.task());
+    let mm = across::address_space(caller.task());
     let (Some(address), Some(mm)) = (address, mm) else {
         return Ok(false);
     };
-    user::copy_across(&mm, address, results.data, results.data_size, Absent::Fault).map_err(
+    across::copy_across(&mm, address, results.data, results.data_size, Absent::Fault).map_err(
         |unreachable| match unreachable {
             Unreachable::Source => EFAULT,
             Unreachable::Target => E2BIG,

@@ -62,6 +62,17 @@ pub(crate) fn handler_or_death_pending() -> bool {
     }
 }
 
+/// What a call that has not begun ends with because of what is [`pending`]: with nothing that the
+/// program notices, it begins again (SI-3).
+#[cold]
+pub(crate) fn before_the_call() -> Error {
+    if handler_or_death_pending() {
+        EAGAIN
+    } else {
+        ERESTARTNOHAND
+    }
+}
+
 /// Runs `leave`, which says whether `server` is left alone in the middle of its procedure; if so,
 /// and if its process handles it, the server is sent the signal for that (SI-11).
 ///

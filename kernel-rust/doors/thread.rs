@@ -119,13 +119,6 @@ impl Thread {
         unsafe { (&raw const (*self.task.as_ptr()).prio).read_volatile() }
     }
 
-    /// The CPU on which the thread runs, or ran last.
-    #[inline]
-    pub(crate) fn cpu(&self) -> u32 {
-        // SAFETY: The task is valid. The scheduler may write the field at any time.
-        unsafe { (&raw const (*self.task.as_ptr()).thread_info.cpu).read_volatile() }
-    }
-
     /// The stack that the thread lends while it is parked.
     pub(crate) fn stack(&self) -> Stack {
         Stack {

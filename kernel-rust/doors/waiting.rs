@@ -153,7 +153,9 @@ fn leave(me: &Current, mut waiting: Waiting, reason: Reason) {
     }
     if me.call.is_answered(waiting.ticket) || waiting.leaving {
         // Nobody wants the answer, but it must be out of the way.
-        let _ = wait(me, &mut waiting);
+        if let Some(Ok(())) = wait(me, &mut waiting) {
+            drop(me.answer(|answer| answer.files.take()));
+        }
         carrier::settle();
     }
 }
@@ -190,6 +192,10 @@ fn abort(me: &Current, waiting: &Waiting, reason: Reason) -> Aborted {
 pub(crate) fn wait(me: &Current, waiting: &mut Waiting) -> Option<Result> {
     let ticket = waiting.ticket;
     if carrier::is_unsettled() {
+        // That may close any descriptor, and make a thread that shares the table.
+        if let Callee::File(file) = &mut waiting.callee {
+            file.keep();
+        }
         // Whatever that takes, the server need not wait for it.
         if core::mem::take(&mut waiting.untold) {
             waiting.server.task().wake_up();

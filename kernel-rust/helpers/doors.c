@@ -6,6 +6,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mmu_context.h>
 #include <linux/mount.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
@@ -117,6 +118,25 @@ __rust_helper int rust_helper_doors_write_words(void __user *to, const u64 *from
 fault:
 	user_write_access_end();
 	return -EFAULT;
+}
+
+/*
+ * Looks at an address space, without preemption and page faults. One's own must
+ * not be left: unuse_temporary_mm() would take this CPU off its mask.
+ */
+__rust_helper struct mm_struct *rust_helper_doors_use_mm(struct mm_struct *mm)
+{
+	preempt_disable();
+	pagefault_disable();
+	return mm == current->mm ? NULL : use_temporary_mm(mm);
+}
+
+__rust_helper void rust_helper_doors_unuse_mm(struct mm_struct *before)
+{
+	if (before)
+		unuse_temporary_mm(before);
+	pagefault_enable();
+	preempt_enable();
 }
 
 /* A file, and in the low bits of its address what fdput() has to know. */

@@ -25,7 +25,8 @@
  *  - ttwu_runnable(), for a donor that is woken by somebody else;
  *  - try_to_block_task(), for a donee that blocks on a mutex and stays queued.
  *
- * All end the loan first: the donee is enqueued for real, and its donor, if it
+ * So does the tick, so that a long procedure can be moved and is not mistaken for
+ * a task that sleeps. All end the loan first: the donee is enqueued for real, and its donor, if it
  * still sleeps, is dequeued when it is picked the next time. A donor that is
  * picked before leads find_proxy_task() to its donee.
  *
@@ -115,6 +116,11 @@ static void handoff_end_loan(struct rq *rq, struct task_struct *donor)
 		rq->donor->sched_class->update_curr(rq);
 	donor->handoff_donee = NULL;
 	donee->handoff_donor = NULL;
+#ifdef CONFIG_PSI
+	/* psi_enqueue() counts this again. */
+	if (!task_on_cpu(rq, donee) && donee->psi_flags & TSK_MEMSTALL_RUNNING)
+		psi_task_change(donee, TSK_MEMSTALL_RUNNING, 0);
+#endif
 	enqueue_task(rq, donee, ENQUEUE_WAKEUP | ENQUEUE_NOCLOCK);
 	if (last == rq->curr) {
 		handoff_psi_split(context, donee);
@@ -138,6 +144,9 @@ static bool handoff_is_limited(struct task_struct *p)
 #if defined(CONFIG_FAIR_GROUP_SCHED) && defined(CONFIG_CFS_BANDWIDTH)
 	struct sched_entity *se;
 
+	/* It may be due to be throttled, for a limit that is gone. */
+	if (p->sched_throttle_work.next != &p->sched_throttle_work)
+		return true;
 	for (se = p->se.parent; se; se = se->parent) {
 		if (group_cfs_rq(se)->runtime_enabled)
 			return true;
@@ -152,6 +161,7 @@ static bool handoff_may_lend(struct rq *rq, struct task_struct *prev,
 {
 	/* Nobody runs with the priority of another task. */
 	return sched_proxy_exec() && prev->static_prio == to->static_prio &&
+	       task_group(prev) == task_group(to) &&
 	       prev->policy == to->policy &&
 	       (prev->handoff_donor || rq->donor == prev) &&
 	       rq->donor->sched_class == &fair_sched_class &&
@@ -225,10 +235,13 @@ static void handoff_switch(struct rq *rq, struct task_struct *prev,
 			   struct rq_flags *rf)
 	__releases(__rq_lockp(rq))
 {
+	/* Whoever it was once boosted by may be gone. */
+	next->blocked_donor = NULL;
 	rq->nr_switches++;
 	/* See __schedule() for the barriers that rq->curr needs. */
 	RCU_INIT_POINTER(rq->curr, next);
 	prev->nvcsw++;
+	psi_account_irqtime(rq, prev, next);
 	trace_sched_switch(false, prev, next, prev_state);
 	context_switch(rq, prev, next, rf);
 }
@@ -266,8 +279,9 @@ static bool handoff_return(struct rq *rq, struct task_struct *prev,
 
 	handoff_rq_lock(rq, &rf);
 	prev_state = READ_ONCE(prev->__state);
-	if (prev->handoff_donor != to || !prev_state ||
-	    signal_pending_state(prev_state, prev)) {
+	if (prev->handoff_donor != to || rq->donor == prev || !prev_state ||
+	    signal_pending_state(prev_state, prev) ||
+	    !cpumask_test_cpu(cpu_of(rq), to->cpus_ptr)) {
 		rq_unlock(rq, &rf);
 		return false;
 	}
@@ -324,6 +338,7 @@ static bool handoff_replace(struct rq *rq, struct task_struct *prev,
 		return false;
 	}
 	left = prev->se.vprot - prev->se.vruntime;
+	handoff_carry_resched(prev, to);
 	put_prev_set_next_task(rq, prev, to);
 	/* The pair has one slice, and not a fresh one with every turn. */
 	if ((s64)(to->se.vprot - to->se.vruntime) > left)

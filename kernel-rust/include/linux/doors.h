@@ -72,7 +72,18 @@ static inline void doors_signal_delivered(void)
 		__doors_signal_delivered();
 }
 
+/* Does @p run on the scheduling context of another task? */
+static inline bool handoff_borrows(const struct task_struct *p)
+{
+	return p->handoff_donor;
+}
+
 #else /* !CONFIG_DOORS */
+
+static inline bool handoff_borrows(const struct task_struct *p)
+{
+	return false;
+}
 
 static inline struct task_struct *handoff_donee(const struct task_struct *p)
 {

@@ -120,6 +120,11 @@ impl<Q> Activation<Q> {
         self.step(Phase::Reserved, Phase::Deserted)
     }
 
+    /// Thread: has it deserted? Then its request is its caller's for ever.
+    pub fn is_deserted(&self) -> bool {
+        self.word.load() == Phase::Deserted as u64
+    }
+
     /// Caller, with the lock of the pool that it takes the thread out of.
     #[inline]
     pub fn reserve(&self) -> bool {

@@ -17,10 +17,10 @@
 //!
 //! `begin`, `abort`, `grant` and `collect` belong to the caller, everything else to the server
 //! thread. In `Asking` the server waits for the caller to make room for a reply that does not fit
-//! its buffer. Both may act at any moment; each step is one compare-and-exchange, so exactly one of
-//! two that collide happens. A call is named by a [`Ticket`], of which every call of a slot has
-//! another one: a server that comes back to a caller that has gone on to its next call finds its
-//! ticket void, and disturbs nothing.
+//! its buffer. Both may act at any moment; a step that may collide with one of the other side is
+//! one compare-and-exchange, so exactly one of the two happens. A call is named by a [`Ticket`], of
+//! which every call of a slot has another one: a server that comes back to a caller that has gone
+//! on to its next call finds its ticket void, and disturbs nothing.
 
 use crate::platform::{Slot, Word};
 
