@@ -18,19 +18,21 @@
  * Everything that does not fit is an ordinary wake-up and an ordinary sleep.
  *
  * A donee has on_rq set, although its entity is in no queue: only its donor's
- * is. Three places keep that from being seen:
+ * is. So the loan ends wherever that would be seen, and the donee is enqueued for
+ * real; its donor, if it still sleeps, is dequeued when it is picked the next
+ * time:
  *
- *  - dequeue_task(), through which every migration and every change of class,
+ *  - in dequeue_task(), through which every migration and every change of class,
  *    priority, affinity or cgroup goes, and a donee that blocks;
- *  - ttwu_runnable(), for a donor that is woken by somebody else;
- *  - try_to_block_task(), for a donee that blocks on a mutex and stays queued.
+ *  - in ttwu_runnable(), for a donor that is woken by somebody else;
+ *  - in try_to_block_task(), for a donee that blocks on a mutex and stays queued;
+ *  - in proxy_reset_donor(), for a donee that is to become the donor;
+ *  - at the tick, so that a long procedure is balanced and limited like any
+ *    other, and its caller is not waited for by RCU tasks.
  *
- * So does the tick, so that a long procedure can be moved and is not mistaken for
- * a task that sleeps. All end the loan first: the donee is enqueued for real, and its donor, if it
- * still sleeps, is dequeued when it is picked the next time. A donor that is
- * picked before leads find_proxy_task() to its donee.
+ * A donor that is picked before leads find_proxy_task() to its donee.
  *
- * Loans nest, as calls do. ->handoff_donee and ->handoff_donor are written under
+ * Loans nest, as calls do. ->handoff_donee and ->handoff_donor are used under
  * the lock of the run queue on which both ends of the loan are.
  */
 
@@ -115,7 +117,7 @@ static void handoff_end_loan(struct rq *rq, struct task_struct *donor)
 	if (last == rq->curr)
 		rq->donor->sched_class->update_curr(rq);
 	donor->handoff_donee = NULL;
-	donee->handoff_donor = NULL;
+	WRITE_ONCE(donee->handoff_donor, NULL);
 #ifdef CONFIG_PSI
 	/* psi_enqueue() counts this again. */
 	if (!task_on_cpu(rq, donee) && donee->psi_flags & TSK_MEMSTALL_RUNNING)
@@ -288,7 +290,7 @@ static bool handoff_return(struct rq *rq, struct task_struct *prev,
 	trace_sched_waking(to);
 	handoff_account(rq, prev);
 	handoff_carry_resched(prev, to);
-	prev->handoff_donor = NULL;
+	WRITE_ONCE(prev->handoff_donor, NULL);
 	to->handoff_donee = NULL;
 	handoff_awake(rq, to);
 	prev->is_blocked = 1;
@@ -309,7 +311,7 @@ static void handoff_lend(struct rq *rq, struct task_struct *prev,
 	handoff_carry_resched(prev, to);
 	prev->is_blocked = 1;
 	prev->handoff_donee = to;
-	to->handoff_donor = prev;
+	WRITE_ONCE(to->handoff_donor, prev);
 	WRITE_ONCE(to->on_rq, TASK_ON_RQ_QUEUED);
 	handoff_awake(rq, to);
 	raw_spin_unlock(&to->pi_lock);
@@ -436,7 +438,8 @@ void __sched schedule_handoff(struct task_struct *to)
 	 */
 	if (likely(handoff_may_leave(rq, prev))) {
 		migrate_disable_switch(rq, prev);
-		if (prev->handoff_donor == to && handoff_return(rq, prev, to))
+		/* A guess, until the lock is held. */
+		if (READ_ONCE(prev->handoff_donor) == to && handoff_return(rq, prev, to))
 			outcome = HANDOFF_DONE;
 		else
 			outcome = handoff_call(rq, prev, to);
