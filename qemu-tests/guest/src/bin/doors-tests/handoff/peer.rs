@@ -112,13 +112,19 @@ impl Peer {
 
     /// The CPUs that the procedure is seen on from now on, after it has gone on for a while.
     pub(super) fn cpus(&self) -> u64 {
+        // Where it was before it may be told only now.
+        self.await_progress();
         self.seen[0].set(0);
         self.seen[1].set(0);
+        self.await_progress();
+        (self.seen[0].get() | self.seen[1].get() << 1) as u64
+    }
+
+    fn await_progress(&self) {
         let before = self.progress.get();
         crate::support::until("the procedure goes on", || {
             self.progress.get().wrapping_sub(before) > 5
         });
-        (self.seen[0].get() | self.seen[1].get() << 1) as u64
     }
 
     /// A call that is answered at once.
