@@ -184,7 +184,10 @@ fn start(
         request.depleted = depleted;
         request.is_notification = false;
     })?;
-    if released.is_some_and(|released| !released.is_empty()) {
+    if released
+        .as_ref()
+        .is_some_and(|released| !released.is_empty())
+    {
         // Closing can take as long as a file system likes, and the server need not wait for it.
         server.task().wake_up();
     }

@@ -61,6 +61,9 @@ impl Inner {
     /// meanwhile.
     #[inline]
     fn announce(&mut self) {
+        if self.available == 0 {
+            return;
+        }
         let mut front = self.callers.cursor_front();
         let Some(caller) = front.peek_next() else {
             return;
