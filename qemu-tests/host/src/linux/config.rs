@@ -65,7 +65,7 @@ impl Flavour {
     /// About how many steps its build from nothing has.
     pub(crate) fn steps(self) -> u64 {
         match self {
-            Flavour::Default => 1410,
+            Flavour::Default => 2050,
             Flavour::Debug => 2260,
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 //! Signals, on either side of a call.
 
+use crate::support::process::until_others_sleep;
 use crate::support::server::{descriptor, give_with, procedure};
 use crate::support::threads::{tgkill, until_parked, Caller};
 use crate::support::{
@@ -177,6 +178,9 @@ fn parked_thread_handles_signals() {
         let data = call(door.fd(), b"").expect("call").data;
         i32::from_ne_bytes(data.try_into().expect("four bytes"))
     };
+    // Once the second thread has come, the pool is LIFO.
+    serving();
+    until_others_sleep();
     let thread = serving();
     for _ in 0..10 {
         until_parked(thread);
