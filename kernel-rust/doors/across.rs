@@ -39,7 +39,7 @@ pub(crate) enum Unreachable {
 pub(crate) enum Absent {
     /// Wait for it, as long as it takes.
     Fault,
-    /// Give up: it is for [`fault_in`] to wait, when nobody else has to.
+    /// Give up: it is for [`crate::user::fault_in`] to wait, when nobody else has to.
     Fail,
 }
 

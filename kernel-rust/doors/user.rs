@@ -43,11 +43,7 @@ pub(crate) fn read_words(words: &mut [u64], address: usize, size: usize) -> Resu
             size,
         )
     };
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(EFAULT)
-    }
+    done(status)
 }
 
 /// Writes the first `size` bytes to the current process at `address`. `EFAULT`.
@@ -62,6 +58,12 @@ pub(crate) fn write_words(address: usize, words: &[u64], size: usize) -> Result 
             size,
         )
     };
+    done(status)
+}
+
+/// What came of it.
+#[inline]
+fn done(status: c_int) -> Result {
     if status == 0 {
         Ok(())
     } else {

@@ -319,8 +319,9 @@ static void handoff_lend(struct rq *rq, struct task_struct *prev,
 }
 
 /*
- * @to is awake and enqueued with @flags: @prev sleeps and @to takes its place, unless somebody
- * else has a better claim to the CPU. Unlocks @rq; says whether @prev has slept.
+ * @to is awake and enqueued with @flags: @prev sleeps and @to takes its place,
+ * unless somebody else has a better claim to the CPU. Unlocks @rq; says whether
+ * @prev has slept.
  */
 static bool handoff_replace(struct rq *rq, struct task_struct *prev,
 			    struct task_struct *to, int flags, struct rq_flags *rf)
